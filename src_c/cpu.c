@@ -1,0 +1,83 @@
+/* Which instruction set: the best this processor has, or the one CSEP_ISA names. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csep.h"
+#include "kernels.h"
+
+static int always(void) { return 1; }
+
+#ifdef CSEP_X86
+static int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+static int has_avx512(void) { return has_avx2() && __builtin_cpu_supports("avx512f"); }
+#endif
+
+/* Best first. */
+static const struct candidate {
+    const csep_kernels *kernels;
+    int (*supported)(void);
+} candidates[] = {
+#ifdef CSEP_X86
+    {&csep_kernels_avx512, has_avx512},
+    {&csep_kernels_avx2, has_avx2},
+#endif
+    {&csep_kernels_generic, always},
+};
+enum { CANDIDATES = sizeof candidates / sizeof *candidates };
+
+static const csep_kernels *active;
+static char available[64];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void choose(void)
+{
+    const char *wanted = getenv("CSEP_ISA");
+    const int any = !wanted || !*wanted;
+    for (int i = 0; i < CANDIDATES; i++) {
+        if (!candidates[i].supported())
+            continue;
+        const csep_kernels *kernels = candidates[i].kernels;
+        if (!active && (any || strcmp(wanted, kernels->name) == 0))
+            active = kernels;
+        if (*available)
+            strcat(available, ", ");
+        strcat(available, kernels->name);
+    }
+}
+
+csep_status csep_init(void)
+{
+    pthread_once(&once, choose);
+    return active ? CSEP_OK : CSEP_BAD_ISA;
+}
+
+const csep_kernels *csep_active_kernels(void) { return active; }
+
+const char *csep_isa(void) { return csep_init() == CSEP_OK ? active->name : ""; }
+
+const char *csep_isa_available(void)
+{
+    (void)csep_init();
+    return available;
+}
+
+double csep_fma_probe(int64_t iterations)
+{
+    return csep_init() == CSEP_OK ? active->fma_probe(iterations) : 0.0;
+}
+
+const char *csep_status_string(csep_status status)
+{
+    switch (status) {
+    case CSEP_OK: return "ok";
+    case CSEP_BAD_ARGUMENT: return "an argument is out of range";
+    case CSEP_BAD_SHAPE: return "the output would be empty or too large";
+    case CSEP_NO_MEMORY: return "out of memory";
+    case CSEP_BAD_ISA: return "CSEP_ISA names an instruction set that is not available";
+    }
+    return "unknown status";
+}

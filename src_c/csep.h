@@ -1,0 +1,99 @@
+/* csep: fused depthwise-separable convolution on the CPU.  The public C API.
+ *
+ *     descriptor -> plan (weights checked and packed once) -> execute, many times -> destroy
+ *
+ * All arrays are C-contiguous.  x is NHWC, dw is (kernel_h, kernel_w, in_channels,
+ * channel_multiplier), pw is (in_channels * channel_multiplier, out_channels), bias is
+ * (out_channels) or NULL, y is (batch, out_h, out_w, out_channels).
+ */
+#ifndef CSEP_H
+#define CSEP_H
+
+#include <stdint.h>
+
+#define CSEP_VERSION_MAJOR 0
+#define CSEP_VERSION_MINOR 1
+#define CSEP_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum csep_status {
+    CSEP_OK = 0,
+    CSEP_BAD_ARGUMENT = 1, /* a size, stride, dilation or pointer that cannot be */
+    CSEP_BAD_SHAPE = 2,    /* the output would be empty, or a size overflows */
+    CSEP_NO_MEMORY = 3,    /* nothing was written */
+    CSEP_BAD_ISA = 4       /* CSEP_ISA names an instruction set this machine or build lacks */
+} csep_status;
+
+/* What weights and hyper-parameters fix; the same for every image. */
+typedef struct csep_conv_desc {
+    int64_t in_channels;        /* C */
+    int64_t channel_multiplier; /* M: depthwise outputs per input channel */
+    int64_t out_channels;       /* CO */
+    int64_t kernel_h, kernel_w;
+    int64_t stride_h, stride_w;
+    int64_t dilation_h, dilation_w;
+} csep_conv_desc;
+
+/* What may change from call to call. */
+typedef struct csep_shape {
+    int64_t batch, height, width; /* of the input; batch may be 0 */
+    int64_t pad_top, pad_bottom, pad_left, pad_right;
+} csep_shape;
+
+typedef struct csep_plan csep_plan;
+
+/* The longest stride, dilation or padding accepted. */
+#define CSEP_MAX_STEP INT64_C(2147483647)
+
+/* More threads than this are never started, whatever is asked for. */
+#define CSEP_MAX_THREADS 256
+
+/* Scratch memory of one execute call, per thread, never exceeds this. */
+#define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
+
+/* Chooses the instruction set (CSEP_ISA or the best there is), once per process.
+ * Called by csep_plan_create; call it early to learn of a bad CSEP_ISA. */
+csep_status csep_init(void);
+
+/* Name of the instruction set in use ("generic", "avx2", "avx512"). */
+const char *csep_isa(void);
+
+/* Comma-separated names that CSEP_ISA may take on this machine. */
+const char *csep_isa_available(void);
+
+/* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
+int csep_has_openmp(void);
+
+csep_status csep_output_size(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
+                             int64_t *out_w);
+
+/* Copies and packs the weights: the caller's arrays are not needed afterwards. */
+csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc, const float *dw,
+                             const float *pw, const float *bias);
+
+/* y must not overlap x.  A plan is immutable: any number of threads may execute it at once.
+ * The result has the same bits for any num_threads (>= 1). */
+csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const float *x, float *y,
+                         int num_threads);
+
+/* Scratch bytes that one thread of csep_execute will use for this shape; 0 for a bad shape. */
+int64_t csep_scratch_bytes(const csep_plan *plan, const csep_shape *shape, int num_threads);
+
+/* Bytes held by the plan: packed weights and bias. */
+int64_t csep_plan_bytes(const csep_plan *plan);
+
+void csep_plan_destroy(csep_plan *plan);
+
+const char *csep_status_string(csep_status status);
+
+/* Runs independent fused multiply-adds in registers and returns how many floating-point
+ * operations were done: with a clock around it, the FMA peak of the instruction set in use. */
+double csep_fma_probe(int64_t iterations);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

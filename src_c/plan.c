@@ -1,0 +1,265 @@
+/* Chooses kernels and block sizes, packs weights. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+enum { ALIGNMENT = 64 };
+
+/* The depthwise result of a tile stays in L2 beside the panels it is multiplied with. */
+#define TILE_BYTES (INT64_C(128) << 10)
+
+/* Packed weights beyond this do not stay in L2 from one group of rows to the next. */
+#define L2_WEIGHT_BYTES (INT64_C(512) << 10)
+
+/* Multiply-adds worth a thread of their own: about 30 microseconds. */
+#define THREAD_WORK 2.0e6
+
+/* A depthwise multiply-add costs about this many pointwise ones. */
+#define DEPTHWISE_COST 2.0
+
+static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t round_up(int64_t a, int64_t to) { return ceil_div(a, to) * to; }
+
+/* Bytes of an array of floats with these sides; -1 if they do not fit, with room for padding. */
+static int64_t float_bytes(const int64_t *sides, int count)
+{
+    int64_t bytes = (int64_t)sizeof(float);
+    for (int i = 0; i < count; i++)
+        if (__builtin_mul_overflow(bytes, sides[i], &bytes) || bytes > INT64_MAX / 64)
+            return -1;
+    return bytes;
+}
+
+static int in_range(int64_t value, int64_t low) { return value >= low && value <= CSEP_MAX_STEP; }
+
+static csep_status check_desc(const csep_conv_desc *d)
+{
+    const int64_t fields[] = {d->in_channels, d->channel_multiplier, d->out_channels,
+                              d->kernel_h,    d->kernel_w,           d->stride_h,
+                              d->stride_w,    d->dilation_h,         d->dilation_w};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!in_range(fields[i], 1))
+            return CSEP_BAD_ARGUMENT;
+    const int64_t dw[] = {d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier};
+    const int64_t pw[] = {d->in_channels, d->channel_multiplier, d->out_channels};
+    if (float_bytes(dw, 4) < 0 || float_bytes(pw, 3) < 0)
+        return CSEP_BAD_SHAPE;
+    return CSEP_OK;
+}
+
+/* Output pixels along one side; < 1 when the kernel does not fit. */
+static int64_t out_side(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                        int64_t dilation)
+{
+    const int64_t room = in + before + after - ((kernel - 1) * dilation + 1);
+    return room < 0 ? 0 : room / stride + 1;
+}
+
+csep_status csep_output_size(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h,
+                             int64_t *out_w)
+{
+    if (!d || !s || !out_h || !out_w || check_desc(d) != CSEP_OK)
+        return CSEP_BAD_ARGUMENT;
+    if (s->batch < 0 || s->height < 0 || s->width < 0 || !in_range(s->pad_top, 0) ||
+        !in_range(s->pad_bottom, 0) || !in_range(s->pad_left, 0) || !in_range(s->pad_right, 0))
+        return CSEP_BAD_ARGUMENT;
+    const int64_t x[] = {max64(s->batch, 1), max64(s->height, 1), max64(s->width, 1),
+                         d->in_channels};
+    if (float_bytes(x, 4) < 0)
+        return CSEP_BAD_SHAPE;
+    *out_h =
+        out_side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
+    *out_w = out_side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    if (*out_h < 1 || *out_w < 1)
+        return CSEP_BAD_SHAPE;
+    const int64_t y[] = {max64(s->batch, 1), *out_h, *out_w, d->out_channels};
+    return float_bytes(y, 4) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
+}
+
+static csep_depthwise_fn choose_depthwise(const csep_kernels *kernels, const csep_conv_desc *d)
+{
+    const csep_depthwise_entry *e = kernels->depthwise;
+    while (e->taps && !(e->taps == d->kernel_w && e->stride == d->stride_w && d->dilation_w == 1))
+        e++;
+    return e->run;
+}
+
+static void pack_depthwise(csep_plan *p, const float *dw)
+{
+    const int64_t vl = p->kernels->vl, taps = p->desc.kernel_h * p->desc.kernel_w;
+    float *to = p->dw;
+    for (int64_t k = 0; k < p->depth; k += vl) {
+        const int64_t lanes = min64(vl, p->depth - k);
+        for (int64_t t = 0; t < taps; t++, to += vl) {
+            memcpy(to, dw + t * p->depth + k, (size_t)lanes * sizeof *to);
+            memset(to + lanes, 0, (size_t)(vl - lanes) * sizeof *to);
+        }
+    }
+}
+
+static void pack_lanes(csep_plan *p)
+{
+    const int64_t vl = p->kernels->vl, m = p->desc.channel_multiplier;
+    for (int64_t k = 0; k < p->depth; k += vl)
+        for (int64_t i = 0; i < vl; i++)
+            p->lane[k + i] = (int32_t)((k + i) / m - k / m);
+}
+
+static void pack_pointwise(csep_plan *p, const float *pw)
+{
+    const int64_t co = p->desc.out_channels, vl = p->kernels->vl;
+    float *to = p->pw;
+    for (int64_t first = 0; first < co; first += p->panel_vectors * vl) {
+        const int64_t columns = min64(p->panel_vectors * vl, co - first);
+        const int64_t width = round_up(columns, vl);
+        for (int64_t k = 0; k < p->depth; k++, to += width) {
+            memcpy(to, pw + k * co + first, (size_t)columns * sizeof *to);
+            memset(to + columns, 0, (size_t)(width - columns) * sizeof *to);
+        }
+    }
+}
+
+csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const float *dw,
+                             const float *pw, const float *bias)
+{
+    if (!plan)
+        return CSEP_BAD_ARGUMENT;
+    *plan = NULL;
+    if (!d || !dw || !pw)
+        return CSEP_BAD_ARGUMENT;
+    csep_status status = check_desc(d);
+    if (status == CSEP_OK)
+        status = csep_init();
+    if (status != CSEP_OK)
+        return status;
+
+    const csep_kernels *kernels = csep_active_kernels();
+    const int64_t vl = kernels->vl, depth = d->in_channels * d->channel_multiplier;
+    const int64_t padded_depth = round_up(depth, vl), columns = round_up(d->out_channels, vl);
+    const int64_t floats[] = {padded_depth, d->kernel_h * d->kernel_w};
+    const int64_t dw_bytes = round_up(float_bytes(floats, 2), ALIGNMENT);
+    const int64_t matrix[] = {depth, columns};
+    const int64_t pw_bytes = round_up(float_bytes(matrix, 2), ALIGNMENT);
+    if (float_bytes(floats, 2) < 0 || float_bytes(matrix, 2) < 0)
+        return CSEP_BAD_SHAPE;
+    const int64_t head = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
+    const int64_t bias_bytes = round_up(columns * (int64_t)sizeof(float), ALIGNMENT);
+    const int64_t lane_bytes = d->channel_multiplier == 1
+                                   ? 0
+                                   : round_up(padded_depth * (int64_t)sizeof(int32_t), ALIGNMENT);
+
+    const int64_t bytes = head + dw_bytes + pw_bytes + bias_bytes + lane_bytes;
+    char *block = aligned_alloc(ALIGNMENT, (size_t)bytes);
+    if (!block)
+        return CSEP_NO_MEMORY;
+    csep_plan *p = (csep_plan *)block;
+    *p = (csep_plan){
+        .desc = *d,
+        .kernels = kernels,
+        .depthwise = choose_depthwise(kernels, d),
+        .depth = depth,
+        .panel_vectors = kernels->panel_vectors,
+        .bytes = bytes,
+        .dw = (float *)(block + head),
+        .pw = (float *)(block + head + dw_bytes),
+        .bias = (float *)(block + head + dw_bytes + pw_bytes),
+        .lane = (int32_t *)(block + head + dw_bytes + pw_bytes + bias_bytes),
+    };
+    memset(p->bias, 0, (size_t)bias_bytes);
+    if (bias)
+        memcpy(p->bias, bias, (size_t)d->out_channels * sizeof *bias);
+    pack_depthwise(p, dw);
+    pack_pointwise(p, pw);
+    if (lane_bytes)
+        pack_lanes(p);
+    *plan = p;
+    return CSEP_OK;
+}
+
+void csep_plan_destroy(csep_plan *plan) { free(plan); }
+
+int64_t csep_plan_bytes(const csep_plan *plan) { return plan ? plan->bytes : 0; }
+
+/* How many ranges the panels are cut into: each range repeats the depthwise stage, but lets
+ * threads share few rows evenly.  The slowest thread's multiply-adds decide. */
+static int64_t choose_splits(const csep_plan *p, const csep_schedule *s)
+{
+    const double taps = (double)(p->desc.kernel_h * p->desc.kernel_w) * DEPTHWISE_COST;
+    const double columns = (double)p->desc.out_channels;
+    double best = 0;
+    int64_t choice = 1;
+    for (int64_t splits = 1; splits <= min64(s->threads, s->panels); splits++) {
+        const int64_t sharers = ceil_div(s->threads, splits);
+        const double rows = (double)ceil_div(s->rows, sharers);
+        const double share = columns * (double)ceil_div(s->panels, splits) / (double)s->panels;
+        const double cost = rows * (taps + share);
+        if (splits == 1 || cost < 0.98 * best) {
+            best = cost;
+            choice = splits;
+        }
+    }
+    return choice;
+}
+
+/* Tile size from the room for its depthwise result, then dealt evenly. */
+static void choose_tiles(const csep_plan *p, csep_schedule *s)
+{
+    const int64_t vl = p->kernels->vl;
+    const int64_t mr = p->kernels->max_rows[p->panel_vectors];
+    const int64_t pixel_floats = CSEP_MAX_SCRATCH_BYTES / ((mr + 1) * (int64_t)sizeof(float));
+    s->depth_chunk = min64(round_up(p->depth, vl), pixel_floats / vl * vl);
+
+    const int64_t pixel_bytes = s->depth_chunk * (int64_t)sizeof(float);
+    const int64_t pixels = max64(TILE_BYTES / pixel_bytes, mr);
+    if (pixels < s->out_w) {
+        s->row_tiles = s->rows;
+        s->column_tiles = ceil_div(s->out_w, pixels);
+    } else {
+        const int64_t sharers = ceil_div(s->threads, s->splits);
+        const int64_t tiles = ceil_div(s->rows, pixels / s->out_w);
+        s->row_tiles = min64(s->rows, round_up(tiles, sharers));
+        s->column_tiles = 1;
+    }
+    const int64_t tile_pixels =
+        ceil_div(s->rows, s->row_tiles) * ceil_div(s->out_w, s->column_tiles);
+    /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
+    s->a_step = (tile_pixels | 1) * vl;
+    s->scratch_bytes = s->a_step * (s->depth_chunk / vl) * (int64_t)sizeof(float);
+}
+
+csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int num_threads,
+                               csep_schedule *s)
+{
+    if (!p || !shape || num_threads < 1)
+        return CSEP_BAD_ARGUMENT;
+    const csep_status status = csep_output_size(&p->desc, shape, &s->out_h, &s->out_w);
+    if (status != CSEP_OK)
+        return status;
+    const int64_t panel = p->panel_vectors * p->kernels->vl;
+    s->rows = shape->batch * s->out_h;
+    s->panels = ceil_div(p->desc.out_channels, panel);
+
+    const double macs = (double)s->rows * (double)s->out_w * (double)p->depth *
+                        (double)(p->desc.out_channels + p->desc.kernel_h * p->desc.kernel_w);
+    const double useful = csep_has_openmp() ? 1.0 + macs / THREAD_WORK : 1.0;
+    s->threads = (int)min64(num_threads, CSEP_MAX_THREADS);
+    if (s->threads > useful)
+        s->threads = (int)useful;
+
+    s->splits = choose_splits(p, s);
+    if (s->rows > 0)
+        choose_tiles(p, s);
+    s->panels_outer = p->depth * p->desc.out_channels * (int64_t)sizeof(float) > L2_WEIGHT_BYTES;
+    return CSEP_OK;
+}
+
+int64_t csep_scratch_bytes(const csep_plan *plan, const csep_shape *shape, int num_threads)
+{
+    csep_schedule s;
+    if (csep_make_schedule(plan, shape, num_threads, &s) != CSEP_OK || s.rows == 0)
+        return 0;
+    return s.scratch_bytes;
+}

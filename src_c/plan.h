@@ -1,0 +1,40 @@
+/* A plan and the schedule of one call: made in plan.c, read in execute.c. */
+#ifndef CSEP_PLAN_H
+#define CSEP_PLAN_H
+
+#include "csep.h"
+#include "kernels.h"
+
+struct csep_plan {
+    csep_conv_desc desc;
+    const csep_kernels *kernels;
+    csep_depthwise_fn depthwise;
+    int64_t depth;         /* K = in_channels * channel_multiplier */
+    int64_t panel_vectors; /* vectors of a pointwise panel; the last may be narrower */
+    int64_t bytes;         /* of the block that holds this struct and all packed weights */
+    float *dw;             /* [K / vl][kernel_h][kernel_w][vl], zero-padded */
+    float *pw;             /* panels of [K][vectors * vl], zero-padded columns */
+    float *bias;           /* zero-padded to whole vectors; zeros where there is none */
+    int32_t *lane;         /* M > 1: [K / vl][vl], input channel of each lane less the first */
+};
+
+/* How one call is cut up.  A tile is some whole output rows, or a part of one row; it is
+ * computed for one of `splits` ranges of panels and for one chunk of K after the other. */
+typedef struct csep_schedule {
+    int64_t out_h, out_w;
+    int64_t rows;         /* batch * out_h */
+    int64_t row_tiles;    /* the rows are dealt evenly to this many tiles */
+    int64_t column_tiles; /* parts of a row; more than 1 only where a tile is within one row */
+    int64_t splits;       /* ranges of panels */
+    int64_t panels;
+    int64_t depth_chunk; /* channels of K in scratch at a time, a multiple of vl */
+    int64_t a_step;      /* floats between channel blocks in scratch */
+    int64_t scratch_bytes;
+    int panels_outer;
+    int threads;
+} csep_schedule;
+
+csep_status csep_make_schedule(const csep_plan *plan, const csep_shape *shape, int num_threads,
+                               csep_schedule *schedule);
+
+#endif

@@ -1,0 +1,174 @@
+/* Pointwise (GEMM) micro-kernels, written once in the vector vocabulary of isa/.
+ *
+ * A tile is MR rows by NV vectors of C, held in registers over the whole depth.  A is stored in
+ * channel blocks [k / VL][row][VL], so all MR rows lie at constant offsets from one pointer; B is
+ * packed so that its NV vectors of a depth step follow each other.
+ *
+ * Every element of C is a chain of fused multiply-adds from the bias through k = 0, 1, 2, ...: the
+ * same bits whatever the tile.
+ */
+
+typedef struct tile_job {
+    const real *a;
+    int64_t a_step;
+    int64_t k;
+    const real *b;
+    const real *bias; /* of this panel; NULL: start from c */
+    real *c;
+    int64_t ldc;
+    int last_lanes; /* lanes of the last vector that exist in c */
+} tile_job;
+
+INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const real *b, const int MR,
+                    const int NV)
+{
+    vec bv[CSEP_MAX_PANEL_VECTORS];
+    UNROLL
+    for (int v = 0; v < NV; v++)
+        bv[v] = v_load(b + v * VL);
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        const vec s = v_broadcast(a + r * VL);
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            acc[r][v] = v_fma(s, bv[v], acc[r][v]);
+    }
+}
+
+INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
+{
+    vec acc[MAX_ROWS][CSEP_MAX_PANEL_VECTORS];
+    const vmask last = v_mask(t->last_lanes);
+
+    UNROLL
+    for (int v = 0; v < NV; v++) {
+        if (t->bias) {
+            const vec start = v_load(t->bias + v * VL);
+            UNROLL
+            for (int r = 0; r < MR; r++)
+                acc[r][v] = start;
+        } else {
+            UNROLL
+            for (int r = 0; r < MR; r++) {
+                const real *c = t->c + r * t->ldc + v * VL;
+                acc[r][v] = v < NV - 1 || t->last_lanes == VL ? v_load(c) : v_load_masked(c, last);
+            }
+        }
+    }
+
+    const real *a = t->a;
+    const real *b = t->b;
+    for (int64_t block = t->k / VL; block > 0; block--) {
+        for (int kk = 0; kk < VL; kk += 2) {
+            pw_step(acc, a + kk, b, MR, NV);
+            pw_step(acc, a + kk + 1, b + NV * VL, MR, NV);
+            b += 2 * NV * VL;
+        }
+        a += t->a_step;
+    }
+    for (int64_t kk = 0; kk < t->k % VL; kk++) {
+        pw_step(acc, a + kk, b, MR, NV);
+        b += NV * VL;
+    }
+
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        real *c = t->c + r * t->ldc;
+        UNROLL
+        for (int v = 0; v < NV - 1; v++)
+            v_store(c + v * VL, acc[r][v]);
+        if (t->last_lanes == VL)
+            v_store(c + (NV - 1) * VL, acc[r][NV - 1]);
+        else
+            v_store_masked(c + (NV - 1) * VL, last, acc[r][NV - 1]);
+    }
+}
+
+/* The bound is a constant of the instruction set: cases above it compile to nothing. */
+#define PW_CASE(n, bound, vectors)                                                                 \
+    case n:                                                                                        \
+        if (n <= bound)                                                                            \
+            pw_tile(t, n <= bound ? n : 1, vectors);                                               \
+        break;
+#define PW_SWITCH(rows, bound, vectors)                                                            \
+    switch (rows) {                                                                                \
+        PW_CASE(1, bound, vectors)                                                                 \
+        PW_CASE(2, bound, vectors)                                                                 \
+        PW_CASE(3, bound, vectors)                                                                 \
+        PW_CASE(4, bound, vectors)                                                                 \
+        PW_CASE(5, bound, vectors)                                                                 \
+        PW_CASE(6, bound, vectors)                                                                 \
+        PW_CASE(7, bound, vectors)                                                                 \
+        PW_CASE(8, bound, vectors)                                                                 \
+        PW_CASE(9, bound, vectors)                                                                 \
+        PW_CASE(10, bound, vectors)                                                                \
+        PW_CASE(11, bound, vectors)                                                                \
+        PW_CASE(12, bound, vectors)                                                                \
+        PW_CASE(13, bound, vectors)                                                                \
+        PW_CASE(14, bound, vectors)                                                                \
+    }
+
+static NOINLINE void pw_tile_1(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_1, 1) }
+static NOINLINE void pw_tile_2(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_2, 2) }
+static NOINLINE void pw_tile_3(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_3, 3) }
+#undef PW_SWITCH
+#undef PW_CASE
+
+static const int max_rows[CSEP_MAX_PANEL_VECTORS + 1] = {0, MAX_ROWS_1, MAX_ROWS_2, MAX_ROWS_3};
+
+/* Rows first .. first + rows - 1 of one panel, in tiles of nearly equal height. */
+static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first, int64_t rows)
+{
+    const int64_t width = job->panel_vectors * VL;
+    const int64_t left = job->columns - panel * width;
+    const int64_t columns = left < width ? left : width;
+    const int vectors = (int)((columns + VL - 1) / VL);
+
+    const int64_t tiles = (rows + max_rows[vectors] - 1) / max_rows[vectors];
+    const int64_t shorter = rows / tiles;
+    const int64_t taller = rows % tiles; /* this many tiles have one row more */
+
+    tile_job t = {
+        .a = job->a + first * VL,
+        .a_step = job->a_step,
+        .k = job->k,
+        .b = job->b + panel * width * job->k_total + job->k_first * vectors * VL,
+        .bias = job->bias ? job->bias + panel * width : 0,
+        .c = job->c + first * job->ldc + panel * width,
+        .ldc = job->ldc,
+        .last_lanes = (int)(columns - (vectors - 1) * VL),
+    };
+    for (int64_t i = 0; i < tiles; i++) {
+        const int n = (int)(shorter + (i < taller));
+        if (vectors == 1)
+            pw_tile_1(n, &t);
+        else if (vectors == 2)
+            pw_tile_2(n, &t);
+        else
+            pw_tile_3(n, &t);
+        t.a += n * VL;
+        t.c += n * job->ldc;
+    }
+}
+
+static void pointwise(const csep_pointwise_job *job)
+{
+    const int64_t width = job->panel_vectors * VL;
+    const int64_t panels = (job->columns + width - 1) / width;
+
+    if (job->panels_outer) {
+        for (int64_t p = 0; p < panels; p++)
+            pw_panel(job, p, 0, job->rows);
+        return;
+    }
+    const int64_t mr = max_rows[job->panel_vectors];
+    const int64_t groups = (job->rows + mr - 1) / mr;
+    const int64_t shorter = job->rows / groups;
+    const int64_t taller = job->rows % groups;
+    for (int64_t g = 0, first = 0; g < groups; g++) {
+        const int64_t n = shorter + (g < taller);
+        for (int64_t p = 0; p < panels; p++)
+            pw_panel(job, p, first, n);
+        first += n;
+    }
+}

@@ -1,0 +1,38 @@
+/* Per-thread scratch memory.  Kept between calls because fresh pages cost more than small calls:
+ * the kernel clears each one on its first touch. */
+#include "scratch.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+typedef struct block {
+    void *memory;
+    int64_t bytes;
+} block;
+
+static _Thread_local block mine;
+static pthread_key_t at_thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int has_key;
+
+static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free) == 0; }
+
+void *csep_scratch(int64_t bytes)
+{
+    if (mine.bytes >= bytes)
+        return mine.memory;
+    pthread_once(&once, make_key);
+    if (!has_key)
+        return NULL;
+    const int64_t whole = (bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, (size_t)whole);
+    if (!memory)
+        return NULL;
+    if (pthread_setspecific(at_thread_end, memory) != 0) {
+        free(memory);
+        return NULL;
+    }
+    free(mine.memory);
+    mine = (block){memory, whole};
+    return memory;
+}
