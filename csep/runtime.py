@@ -1,0 +1,165 @@
+"""Thread count, instruction set, configuration."""
+
+from __future__ import annotations
+
+import operator
+import os
+import platform
+
+import numpy as np
+
+from . import _core
+
+__version__ = "0.1.0"
+
+
+def check_threads(value: object, name: str) -> int:
+    """Return a thread count the C code takes; counts above its maximum are lowered to it.
+
+    Raises
+    ------
+    TypeError
+        If value is not an integer.
+    ValueError
+        If it is below 1.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected a positive integer or None, got the bool {value!r}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(
+            f"{name}: expected a positive integer or None, got {value!r} of type "
+            f"{type(value).__name__}"
+        ) from None
+    if number < 1:
+        raise ValueError(f"{name}: expected a positive integer or None, got {number}")
+    return min(number, _core.MAX_THREADS)
+
+
+def _from_environment() -> int | None:
+    """CSEP_NUM_THREADS, else the first number of OMP_NUM_THREADS, else None."""
+    own = os.environ.get("CSEP_NUM_THREADS", "").strip()
+    if own:
+        if not own.isdecimal() or int(own) < 1:
+            raise ImportError(f"CSEP_NUM_THREADS: expected a positive integer, got {own!r}")
+        return int(own)
+    # A list there gives the counts of nested regions.  What is wrong in it is OpenMP's to say.
+    shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(shared) if shared.isdecimal() and int(shared) >= 1 else None
+
+
+def _usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_num_threads(n: int | None) -> None:
+    """Set the number of threads for calls that do not name one.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; more than 256 counts as 256.  None returns to the default: ``CSEP_NUM_THREADS``,
+        else ``OMP_NUM_THREADS``, else the cores this process may use.
+
+    Raises
+    ------
+    TypeError
+        If n is not an integer.
+    ValueError
+        If n is below 1.
+
+    Examples
+    --------
+    >>> import csep
+    >>> csep.set_num_threads(2)
+    >>> csep.get_num_threads()
+    2
+    >>> csep.set_num_threads(None)
+    """
+    if n is None:
+        n = _from_environment() or _usable_cores()
+    _core.set_default_threads(check_threads(n, "n"))
+
+
+def get_num_threads() -> int:
+    """Return the number of threads for calls that do not name one.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import csep
+    >>> csep.get_num_threads() >= 1
+    True
+    """
+    return _core.get_default_threads()
+
+
+def get_isa() -> str:
+    """Return the instruction set in use: "generic", "avx2" or "avx512".
+
+    The best one of the processor, unless the environment variable ``CSEP_ISA`` named another when
+    csep was imported.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import csep
+    >>> csep.get_isa() in {"generic", "avx2", "avx512"}
+    True
+    """
+    return _core.isa()
+
+
+def show_config(mode: str = "stdout") -> dict[str, object] | None:
+    """Print or return what csep is and what it runs on.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}
+        As in `numpy.show_config`: print, or return a dictionary.
+
+    Returns
+    -------
+    dict or None
+
+    Raises
+    ------
+    ValueError
+        If mode is neither.
+
+    Examples
+    --------
+    >>> import csep
+    >>> csep.show_config("dicts")["openmp"] in {True, False}
+    True
+    """
+    config: dict[str, object] = {
+        "csep": __version__,
+        "instruction set": get_isa(),
+        "instruction sets available": ", ".join(_core.isa_available()),
+        "openmp": _core.has_openmp(),
+        "threads": get_num_threads(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }
+    if mode == "dicts":
+        return config
+    if mode != "stdout":
+        raise ValueError(f'mode: expected "stdout" or "dicts", got {mode!r}')
+    for key, value in config.items():
+        print(f"{key + ':':28}{value}")
+    return None
+
+
+set_num_threads(None)

@@ -1,0 +1,105 @@
+"""Build csep: one static library per instruction set, one for the rest, one extension module.
+
+Environment variables read here:
+    CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
+    CSEP_CFLAGS      further compiler flags (a sanitizer, -Werror, ...), space-separated
+    CSEP_LDFLAGS     further linker flags
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+X86 = platform.machine().lower() in {"x86_64", "amd64"}
+EXTRA_CFLAGS = os.environ.get("CSEP_CFLAGS", "").split()
+EXTRA_LDFLAGS = os.environ.get("CSEP_LDFLAGS", "").split()
+# No contraction: the generic kernels round every product, on every processor.
+CFLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", *EXTRA_CFLAGS]
+C_FILES = sorted(str(path) for path in Path("src_c").rglob("*.[ch]"))
+HEADERS = [name for name in C_FILES if name.endswith(".h")]
+
+ISA_FLAGS = {"generic": []}
+if X86:
+    ISA_FLAGS |= {"avx2": ["-mavx2", "-mfma"], "avx512": ["-mavx512f", "-mfma"]}
+
+
+def openmp_works() -> bool:
+    """Compile and link a program that uses OpenMP, with the compiler the build will use."""
+    if os.environ.get("CSEP_OPENMP", "1") == "0":
+        return False
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text(
+            "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+        )
+        command = [*compiler, "-fopenmp", str(source), "-o", str(source.with_suffix(""))]
+        try:
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+
+class BuildExt(build_ext):
+    """Build the libraries first, also where only the extension is asked for (pip install -e).
+
+    The extension is put beside its source as well: Python started in this folder imports csep/ from
+    here, not from where it was installed.
+    """
+
+    def run(self):
+        """Build."""
+        self.run_command("build_clib")
+        super().run()
+        if not self.inplace:
+            self.copy_extensions_to_source()
+
+
+OPENMP = ["-fopenmp"] if openmp_works() else []
+if not OPENMP:
+    print("csep: building without OpenMP, single-threaded", file=sys.stderr)
+
+
+def library(name, sources, cflags=(), macros=()):
+    """One entry of setuptools' ``libraries``."""
+    return name, {
+        "sources": sources,
+        "include_dirs": ["src_c"],
+        "cflags": [*CFLAGS, *cflags],
+        "macros": list(macros),
+        "obj_deps": {"": HEADERS},
+    }
+
+
+base_macros = [("CSEP_X86", "1")] if X86 else []
+base_sources = [f"src_c/{name}.c" for name in ("plan", "execute", "scratch", "cpu")]
+kernel_libraries = [
+    library(f"csep_{isa}", [f"src_c/isa/{isa}.c"], flags) for isa, flags in ISA_FLAGS.items()
+]
+
+core = Extension(
+    "csep._core",
+    ["csep/_core.pyx"],
+    include_dirs=["src_c", numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", *EXTRA_CFLAGS],
+    # The order matters to the linker: the plan library refers to the kernel tables.
+    libraries=["csep_base", *(name for name, _ in kernel_libraries), "pthread"],
+    extra_link_args=[*OPENMP, *EXTRA_LDFLAGS],
+    depends=C_FILES,
+)
+
+setup(
+    libraries=[library("csep_base", base_sources, OPENMP, base_macros), *kernel_libraries],
+    ext_modules=cythonize([core], language_level=3, build_dir="build/cython"),
+    cmdclass={"build_ext": BuildExt},
+)
