@@ -1,0 +1,33 @@
+"""``python -m csep``: the demo.  ``python -m csep image PHOTO -o OUT.png``: the stages, seen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import demo, photo, runtime
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m csep", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"csep {runtime.__version__}")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("demo", help="time and check well-known layers (the default)")
+    image = commands.add_parser("image", help="show the two stages on a photograph")
+    image.add_argument("photo", type=Path, metavar="PHOTO")
+    image.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.png")
+    chosen = parser.parse_args(arguments)
+    if chosen.command != "image":
+        return demo.main()
+    try:
+        print(photo.render(chosen.photo, chosen.out))
+    except (ImportError, OSError, ValueError) as error:
+        print(f"csep image: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
