@@ -50,3 +50,5 @@ cdef extern from "csep.h" nogil:
     void csep_plan_destroy(csep_plan *)
     const char *csep_status_string(csep_status)
     double csep_fma_probe(int64_t)
+    double csep_read_probe(const float *, int64_t)
+    void csep_write_probe(float *, int64_t)

@@ -63,6 +63,20 @@ def fma_probe(int64_t iterations):
     return flops
 
 
+def read_probe(const float[::1] array not None):
+    """Read a flat array once with vector loads."""
+    cdef double total
+    with nogil:
+        total = csep_read_probe(&array[0], array.shape[0])
+    return total
+
+
+def write_probe(float[::1] array not None):
+    """Write zeros over a flat array with vector stores."""
+    with nogil:
+        csep_write_probe(&array[0], array.shape[0])
+
+
 cdef raise_status(csep_status status):
     message = csep_status_string(status).decode()
     if status == CSEP_NO_MEMORY:

@@ -70,6 +70,17 @@ double csep_fma_probe(int64_t iterations)
     return csep_init() == CSEP_OK ? active->fma_probe(iterations) : 0.0;
 }
 
+double csep_read_probe(const float *p, int64_t count)
+{
+    return csep_init() == CSEP_OK ? active->read_probe(p, count) : 0.0;
+}
+
+void csep_write_probe(float *p, int64_t count)
+{
+    if (csep_init() == CSEP_OK)
+        active->write_probe(p, count);
+}
+
 const char *csep_status_string(csep_status status)
 {
     switch (status) {

@@ -93,6 +93,10 @@ const char *csep_status_string(csep_status status);
  * operations were done: with a clock around it, the FMA peak of the instruction set in use. */
 double csep_fma_probe(int64_t iterations);
 
+/* Read or write count floats as fast as vector loads or stores go, but for the last count % 128. */
+double csep_read_probe(const float *p, int64_t count);
+void csep_write_probe(float *p, int64_t count);
+
 #ifdef __cplusplus
 }
 #endif

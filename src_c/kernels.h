@@ -64,6 +64,8 @@ typedef struct csep_kernels {
     const csep_depthwise_entry *depthwise;
     csep_pointwise_fn pointwise;
     double (*fma_probe)(int64_t iterations);
+    double (*read_probe)(const float *p, int64_t count);
+    void (*write_probe)(float *p, int64_t count);
 } csep_kernels;
 
 extern const csep_kernels csep_kernels_generic;

@@ -1,3 +1,5 @@
+/* What the machine can do, for benchmarks: arithmetic, reading, writing. */
+
 /* Independent fused multiply-adds in registers: the arithmetic peak of the instruction set. */
 
 static double fma_probe(int64_t iterations)
@@ -24,4 +26,38 @@ static double fma_probe(int64_t iterations)
     v_store(lane, sum);
     /* The chains tend to 1; a use of them keeps the loop from being removed. */
     return lane[0] > 0 ? 2.0 * VL * PROBE_CHAINS * (double)iterations : 0.0;
+}
+
+enum { PROBE_STREAMS = 8 };
+
+/* Reads count floats, a multiple of PROBE_STREAMS * VL, and returns a sum that depends on all. */
+static double read_probe(const real *p, int64_t count)
+{
+    vec sum[PROBE_STREAMS];
+    UNROLL
+    for (int i = 0; i < PROBE_STREAMS; i++)
+        sum[i] = v_zero();
+    for (int64_t n = 0; n + PROBE_STREAMS * VL <= count; n += PROBE_STREAMS * VL) {
+        UNROLL
+        for (int i = 0; i < PROBE_STREAMS; i++)
+            sum[i] = v_add(sum[i], v_load(p + n + i * VL));
+    }
+    double total = 0;
+    for (int i = 0; i < PROBE_STREAMS; i++) {
+        real lane[VL];
+        v_store(lane, sum[i]);
+        total += lane[0];
+    }
+    return total;
+}
+
+/* Writes zeros to count floats, a multiple of PROBE_STREAMS * VL. */
+static void write_probe(real *p, int64_t count)
+{
+    const vec zero = v_zero();
+    for (int64_t n = 0; n + PROBE_STREAMS * VL <= count; n += PROBE_STREAMS * VL) {
+        UNROLL
+        for (int i = 0; i < PROBE_STREAMS; i++)
+            v_store(p + n + i * VL, zero);
+    }
 }

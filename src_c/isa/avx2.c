@@ -45,4 +45,6 @@ const csep_kernels csep_kernels_avx2 = {
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
     .fma_probe = fma_probe,
+    .read_probe = read_probe,
+    .write_probe = write_probe,
 };

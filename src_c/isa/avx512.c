@@ -47,4 +47,6 @@ const csep_kernels csep_kernels_avx512 = {
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
     .fma_probe = fma_probe,
+    .read_probe = read_probe,
+    .write_probe = write_probe,
 };

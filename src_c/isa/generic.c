@@ -67,4 +67,6 @@ const csep_kernels csep_kernels_generic = {
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
     .fma_probe = fma_probe,
+    .read_probe = read_probe,
+    .write_probe = write_probe,
 };

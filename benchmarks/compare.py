@@ -1,0 +1,269 @@
+"""csep beside every library a user would pick, on every row of the workload.
+
+    python benchmarks/compare.py [--rows TEXT] [--threads 1 2] [--seconds 3] [--out FOLDER]
+
+One process per thread count, bound to that many cores.  Within it the implementations take turns
+call by call: each turn is a call that is not timed, which brings the library's data back into the
+caches, and one that is.  With more than one thread a turn begins with a pause, in which the threads
+of the one before stop spinning, and a few more untimed calls, which wake its own.  Every peer's
+result is checked against csep's first.  Writes compare.json, compare.md and compare.png; --readme puts the tables into README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+import peers
+from roofline import Roofline, timed
+from workload import rows
+
+HERE = Path(__file__).parent
+OURS = {"csep": peers.csep, "csep functional": peers.csep_functional}
+
+# More floating-point operations per compulsory byte than this: arithmetic is the wall.
+COMPUTE_BOUND = 20
+
+# For how long OpenMP threads spin after their work: measured 4 ms, less for the other libraries.
+SPIN_SECONDS = 0.006
+
+
+def versions():
+    """Return the installed version of each peer, by the name the tables show."""
+    found = {}
+    for name, distribution in peers.DISTRIBUTIONS.items():
+        try:
+            found[name] = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            print(f"{name}: not installed, skipped (pip install {distribution})", file=sys.stderr)
+    return found
+
+
+def prepare(row, names, threads):
+    """Return name -> call of every implementation that runs this row and gets it right."""
+    arrays = row.arrays()
+    call, result = peers.csep(row, arrays, threads)
+    call()
+    expected = np.array(result())
+    calls = {}
+    for name, make in (OURS | {n: peers.PEERS[n] for n in names}).items():
+        try:
+            call, result = make(row, arrays, threads)
+            call()
+            y = result()
+            error = np.abs(y - expected).max() / np.abs(expected).max()
+            if y.shape != expected.shape or not error < 1e-4:
+                raise ValueError(f"differs from csep: shape {y.shape}, error {error:.1e}")
+        except Exception:
+            print(f"{row.name}: {name} failed\n{traceback.format_exc()}", file=sys.stderr)
+        else:
+            calls[name] = call
+    return calls
+
+
+def measure(row, names, threads, seconds):
+    """Return the times of one row: medians and minima by implementation, and the limits."""
+    calls = prepare(row, names, threads)
+    roofline = Roofline(row)
+    times = {name: [] for name in calls}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times["csep"]) < 7:
+        for name, call in calls.items():
+            if threads > 1:
+                time.sleep(SPIN_SECONDS)
+                call()
+                call()
+            call()
+            times[name].append(timed(call))
+        roofline.sample()
+    return {
+        "name": row.name,
+        "flops": row.flops,
+        "intensity": row.intensity,
+        "median": {name: float(np.median(t)) for name, t in times.items()},
+        "min": {name: float(np.min(t)) for name, t in times.items()},
+        **roofline.limits(),
+    }
+
+
+def child(options):
+    """Measure all rows at one thread count and print them as JSON lines."""
+    (threads,) = options.threads
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    names = list(versions())
+    for row in rows():
+        if options.rows not in row.name:
+            continue
+        print(f"{threads} threads: {row.name}", file=sys.stderr, flush=True)
+        try:
+            print(json.dumps(measure(row, names, threads, options.seconds)), flush=True)
+        except Exception:
+            print(f"{row.name}: failed\n{traceback.format_exc()}", file=sys.stderr)
+
+
+def run_child(threads, options):
+    """Run ``child`` in a process of its own and return its rows."""
+    command = [sys.executable, __file__, "--child", "--threads", str(threads)]
+    command += ["--rows", options.rows, "--seconds", str(options.seconds)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def derive(row):
+    """Add the ratios the tables show to a measured row."""
+    ours = row["median"]["csep"]
+    theirs = {n: t for n, t in row["median"].items() if n not in OURS}
+    if theirs:
+        row["best_peer"] = min(theirs, key=theirs.get)
+        row["ratio"] = theirs[row["best_peer"]] / ours
+        row["ratio_min"] = min(t for n, t in row["min"].items() if n not in OURS)
+        row["ratio_min"] /= row["min"]["csep"]
+    row["gflops"] = row["flops"] / ours / 1e9
+    row["share_of_peak"] = row["arithmetic"] / ours
+    row["share_of_roofline"] = max(row["arithmetic"], row["traffic"]) / ours
+    row["functional"] = row["median"]["csep functional"] / ours
+    return row
+
+
+def geometric_mean(values):
+    """Return the geometric mean."""
+    return float(np.exp(np.mean(np.log(list(values)))))
+
+
+def table(measured, threads):
+    """Return the Markdown table of one thread count."""
+    names = [n for n in peers.PEERS if any(n in row["median"] for row in measured)]
+    head = ["layer", "csep", *names, "best peer / csep"]
+    lines = []
+    if threads == 1:
+        head += ["GFLOP/s", "of FMA peak", "of roofline"]
+    for row in measured:
+        cells = [f"`{row['name']}`", f"**{row['median']['csep'] * 1e6:.1f}**"]
+        cells += [f"{row['median'].get(n, float('nan')) * 1e6:.1f}" for n in names]
+        cells.append(f"{row['ratio']:.2f}" if "ratio" in row else "")
+        if threads == 1:
+            bound = " *" if row["intensity"] > COMPUTE_BOUND else ""
+            cells += [f"{row['gflops']:.0f}", f"{row['share_of_peak']:.0%}{bound}"]
+            cells.append(f"{row['share_of_roofline']:.0%}")
+        lines.append(cells)
+    text = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+    text += [f"| {' | '.join(cells)} |" for cells in lines]
+    ratios = [row["ratio"] for row in measured if "ratio" in row]
+    if ratios:
+        text += [
+            "",
+            f"{threads} thread{'s' if threads > 1 else ''}: geometric mean of best peer / csep "
+            f"{geometric_mean(ratios):.2f}, smallest {min(ratios):.2f}.",
+        ]
+    return "\n".join(text)
+
+
+def picture(results, path):
+    """Draw the ratios of all peers, one panel per thread count."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(results), figsize=(6.5 * len(results), 8), sharey=True, squeeze=False
+    )
+    for axis, (threads, measured) in zip(axes[0], results.items(), strict=True):
+        places = np.arange(len(measured))[::-1]
+        for name in peers.PEERS:
+            ratios = [row["median"].get(name, np.nan) / row["median"]["csep"] for row in measured]
+            axis.plot(ratios, places, "o", label=name, alpha=0.8, markersize=6)
+        axis.axvline(1, color="black", linewidth=1.5)
+        axis.set_xscale("log")
+        axis.set_xticks([0.5, 1, 2, 4, 8, 16, 32], ["0.5", "1", "2", "4", "8", "16", "32"])
+        axis.set_yticks(places, [row["name"] for row in measured])
+        axis.grid(alpha=0.3)
+        axis.set_title(f"{threads} thread{'s' if int(threads) > 1 else ''}")
+        axis.set_xlabel("time of the peer / time of csep (right of 1: csep is faster)")
+    axes[0][-1].legend(loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def cpu_name():
+    """Return the processor's own name."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def describe():
+    """Return the machine and the versions, one sentence."""
+    import csep
+
+    peers_said = ", ".join(f"{n} {v}" for n, v in versions().items())
+    return (
+        f"{cpu_name()}, csep {csep.__version__} ({csep.get_isa()}), NumPy {np.__version__}, "
+        f"Python {platform.python_version()}; {peers_said}."
+    )
+
+
+def report(results, folder):
+    """Write the JSON, the tables and the picture; return the tables."""
+    text = ["Microseconds, median; smaller is better.", describe()]
+    for threads, measured in results.items():
+        text.append(f"**{threads} thread{'s' if int(threads) > 1 else ''}**")
+        text.append(table(measured, int(threads)))
+    text.append(
+        f"\\* more than {COMPUTE_BOUND} floating-point operations per compulsory byte: "
+        "arithmetic is the limit."
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "compare.json").write_text(
+        json.dumps({"about": describe(), "results": results}, indent=1)
+    )
+    (folder / "compare.md").write_text("\n\n".join(text) + "\n")
+    try:
+        picture(results, folder / "compare.png")
+    except ImportError:
+        print("matplotlib: not installed, no picture", file=sys.stderr)
+    return "\n\n".join(text)
+
+
+def into_readme(text):
+    """Replace what stands between the markers in README.md."""
+    readme = HERE.parent / "README.md"
+    before, rest = readme.read_text().split("<!-- compare -->\n", 1)
+    after = rest.split("<!-- /compare -->", 1)[1]
+    marked = f"<!-- compare -->\n\n{text}\n\n<!-- /compare -->"
+    readme.write_text(before + marked + after)
+
+
+def main():
+    """Run all thread counts, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", default="", help="only rows whose name contains this")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--seconds", type=float, default=3.0, help="per row and thread count")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--readme", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options)
+        return
+    results = {str(n): [derive(row) for row in run_child(n, options)] for n in options.threads}
+    text = report(results, options.out)
+    print(text)
+    if options.readme:
+        into_readme(text)
+
+
+if __name__ == "__main__":
+    main()
