@@ -6,7 +6,9 @@ One process per thread count, bound to that many cores.  Within it the implement
 call by call: each turn is a call that is not timed, which brings the library's data back into the
 caches, and one that is.  With more than one thread a turn begins with a pause, in which the threads
 of the one before stop spinning, and a few more untimed calls, which wake its own.  Every peer's
-result is checked against csep's first.  Writes compare.json, compare.md and compare.png; --readme puts the tables into README.md.
+result is checked against csep's first.
+
+Writes compare.json, compare.md and compare.png; --readme puts the tables into README.md.
 """
 
 from __future__ import annotations
