@@ -1,7 +1,9 @@
-/* Which instruction set: the best this processor has, or the one CSEP_ISA names. */
+/* The processor: cache size and which instruction set, the best this processor has, or the one
+ * CSEP_ISA names. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "csep.h"
 #include "kernels.h"
@@ -33,8 +35,15 @@ static const csep_kernels *active;
 static char available[64];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static int64_t l2_bytes = INT64_C(512) << 10; /* where the system does not tell */
+
 static void choose(void)
 {
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (told > 0)
+        l2_bytes = told;
+#endif
     const char *wanted = getenv("CSEP_ISA");
     const int any = !wanted || !*wanted;
     for (int i = 0; i < CANDIDATES; i++) {
@@ -54,6 +63,8 @@ csep_status csep_init(void)
     pthread_once(&once, choose);
     return active ? CSEP_OK : CSEP_BAD_ISA;
 }
+
+int64_t csep_l2_bytes(void) { return l2_bytes; }
 
 const csep_kernels *csep_active_kernels(void) { return active; }
 

@@ -2,54 +2,69 @@
  *
  * A strip is up to STRIP output pixels of one vector of channels.  Its accumulators and the
  * weights of one kernel row stay in registers; the kernel slides over the input columns, so each
- * input vector is loaded once per kernel row and used for every tap that covers it.
+ * input vector is loaded once per kernel row and used for every tap that covers it.  All output
+ * rows of a job are worked off below one strip before the next: the input they share is then in L1.
  *
  * Every output adds its taps in the order (kernel row, kernel column), with those outside the
  * image skipped: its bits do not depend on the strip it fell into.
  */
 
-enum { STRIP = 8 };
+enum { STRIP = 8, MAX_TAPS = 7 };
 
 /* Which case a strip is compiled for.  WHOLE: all lanes and all columns exist.  PARTIAL: some lanes
  * or columns may not.  EXPAND: as PARTIAL, and each input channel feeds several lanes (M > 1). */
 enum { WHOLE, PARTIAL, EXPAND };
 
-typedef struct lanes {
-    int count;   /* input channels under the vector */
-    vmask mask;  /* the lanes they are loaded into */
-    vindex lane; /* EXPAND: input channel of each output lane */
-} lanes;
+/* One vector of channels of a job. */
+typedef struct channel_block {
+    int64_t channel; /* first input channel */
+    int count;       /* input channels under the vector */
+    vmask mask;      /* the lanes they are loaded into */
+    vindex lane;     /* EXPAND: input channel of each output lane */
+    const real *w;
+    real *a;
+} channel_block;
 
-INLINE vec dw_load(const real *x, const lanes *sel, const int mode)
+/* Columns of one strip.  Counted from the column under tap 0 of the first pixel, those from lo to
+ * hi - 1 are inside the image. */
+typedef struct strip {
+    int64_t offset; /* floats from the start of an input row to that column; may be < 0 */
+    int64_t lo, hi;
+    int64_t pixel; /* first pixel of the run */
+} strip;
+
+INLINE vec dw_load(const real *x, const channel_block *block, const int mode)
 {
     if (mode == WHOLE)
         return v_load(x);
     if (mode == PARTIAL)
-        return v_load_masked(x, sel->mask);
-    return v_expand(v_load_masked(x, sel->mask), sel->lane);
+        return v_load_masked(x, block->mask);
+    return v_expand(v_load_masked(x, block->mask), block->lane);
 }
 
-/* Taps side by side (dilation 1), TAPS and S known: load each input column once.
- * col is the input column under tap 0 of the first pixel. */
-INLINE void dw_strip_sliding(const csep_depthwise_job *job, const real *x, const real *w, real *a,
-                             const lanes *sel, int64_t col, const int T, const int TAPS,
-                             const int S, const int mode)
+/* Taps side by side (dilation 1), TAPS and S known: load each input column once. */
+INLINE void dw_strip_sliding(const csep_depthwise_job *job, const csep_depthwise_line *line,
+                             const channel_block *block, const strip *s, const real *w, real *a,
+                             const int T, const int TAPS, const int S, const int mode)
 {
+    const int64_t col_step = job->col_step, row_step = job->row_step, lo = s->lo, hi = s->hi;
+    const real *x = line->x + block->channel;
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
         acc[t] = v_zero();
 
-    for (int64_t di = 0; di < job->rows; di++) {
-        vec tap[8];
+    for (int64_t di = line->rows; di > 0; di--) {
+        vec tap[MAX_TAPS];
         UNROLL
         for (int dj = 0; dj < TAPS; dj++)
             tap[dj] = v_load(w + dj * VL);
+        int64_t at = s->offset;
         UNROLL
-        for (int u = 0; u < (T - 1) * S + TAPS; u++) {
-            if (mode != WHOLE && (col + u < 0 || col + u >= job->width))
+        for (int u = 0; u < (T - 1) * S + TAPS; u++, at += col_step) {
+            if (mode != WHOLE && (u < lo || u >= hi))
                 continue;
-            const vec v = dw_load(x + (col + u) * job->col_step, sel, mode);
+            const vec v = v_pin(dw_load(x + at, block, mode));
             UNROLL
             for (int dj = 0; dj < TAPS; dj++) {
                 const int t = (u - dj) / S;
@@ -57,7 +72,7 @@ INLINE void dw_strip_sliding(const csep_depthwise_job *job, const real *x, const
                     acc[t] = v_fma(v, tap[dj], acc[t]);
             }
         }
-        x += job->row_step;
+        x += row_step;
         w += TAPS * VL;
     }
     UNROLL
@@ -66,24 +81,28 @@ INLINE void dw_strip_sliding(const csep_depthwise_job *job, const real *x, const
 }
 
 /* Any kernel width, stride and dilation. */
-INLINE void dw_strip_any(const csep_depthwise_job *job, const real *x, const real *w, real *a,
-                         const lanes *sel, int64_t col, const int T, const int mode)
+INLINE void dw_strip_any(const csep_depthwise_job *job, const csep_depthwise_line *line,
+                         const channel_block *block, const strip *s, const real *w, real *a,
+                         const int T, const int mode)
 {
+    const int64_t stride = job->stride;
+    const real *x = line->x + block->channel;
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
         acc[t] = v_zero();
 
-    for (int64_t di = 0; di < job->rows; di++) {
+    for (int64_t di = line->rows; di > 0; di--) {
         for (int64_t dj = 0; dj < job->taps; dj++) {
             const vec tap = v_load(w);
-            const int64_t first = col + dj * job->dilation;
+            const int64_t first = dj * job->dilation;
             UNROLL
             for (int t = 0; t < T; t++) {
-                const int64_t at = first + t * job->stride;
-                if (mode != WHOLE && (at < 0 || at >= job->width))
+                const int64_t u = first + t * stride;
+                if (mode != WHOLE && (u < s->lo || u >= s->hi))
                     continue;
-                acc[t] = v_fma(dw_load(x + at * job->col_step, sel, mode), tap, acc[t]);
+                const vec v = dw_load(x + s->offset + u * job->col_step, block, mode);
+                acc[t] = v_fma(v, tap, acc[t]);
             }
             w += VL;
         }
@@ -94,36 +113,40 @@ INLINE void dw_strip_any(const csep_depthwise_job *job, const real *x, const rea
         v_store(a + t * VL, acc[t]);
 }
 
-/* TAPS == 0 stands for dw_strip_any. */
-INLINE void dw_strip(const csep_depthwise_job *job, const real *x, const real *w, real *a,
-                     const lanes *sel, int64_t col, const int T, const int TAPS, const int S,
-                     const int mode)
+/* One strip of every line.  TAPS == 0 stands for dw_strip_any. */
+INLINE void dw_lines(const csep_depthwise_job *job, const channel_block *block, const strip *s,
+                     const int T, const int TAPS, const int S, const int mode)
 {
-    if (TAPS)
-        dw_strip_sliding(job, x, w, a, sel, col, T, TAPS, S, mode);
-    else
-        dw_strip_any(job, x, w, a, sel, col, T, mode);
+    const int64_t taps = TAPS ? TAPS : job->taps;
+    real *a = block->a + s->pixel * VL;
+    for (int64_t i = 0; i < job->lines; i++, a += job->pixels * VL) {
+        const csep_depthwise_line *line = job->line + i;
+        const real *w = block->w + line->skip * taps * VL;
+        if (TAPS)
+            dw_strip_sliding(job, line, block, s, w, a, T, TAPS, S, mode);
+        else
+            dw_strip_any(job, line, block, s, w, a, T, mode);
+    }
 }
 
-INLINE void dw_strip_of(int pixels, const csep_depthwise_job *job, const real *x, const real *w,
-                        real *a, const lanes *sel, int64_t col, const int TAPS, const int S,
-                        const int mode)
+INLINE void dw_lines_of(int64_t pixels, const csep_depthwise_job *job, const channel_block *block,
+                        const strip *s, const int TAPS, const int S, const int mode)
 {
     switch (pixels) {
-    case 1: dw_strip(job, x, w, a, sel, col, 1, TAPS, S, mode); break;
-    case 2: dw_strip(job, x, w, a, sel, col, 2, TAPS, S, mode); break;
-    case 3: dw_strip(job, x, w, a, sel, col, 3, TAPS, S, mode); break;
-    case 4: dw_strip(job, x, w, a, sel, col, 4, TAPS, S, mode); break;
-    case 5: dw_strip(job, x, w, a, sel, col, 5, TAPS, S, mode); break;
-    case 6: dw_strip(job, x, w, a, sel, col, 6, TAPS, S, mode); break;
-    case 7: dw_strip(job, x, w, a, sel, col, 7, TAPS, S, mode); break;
-    default: dw_strip(job, x, w, a, sel, col, 8, TAPS, S, mode); break;
+    case 1: dw_lines(job, block, s, 1, TAPS, S, mode); break;
+    case 2: dw_lines(job, block, s, 2, TAPS, S, mode); break;
+    case 3: dw_lines(job, block, s, 3, TAPS, S, mode); break;
+    case 4: dw_lines(job, block, s, 4, TAPS, S, mode); break;
+    case 5: dw_lines(job, block, s, 5, TAPS, S, mode); break;
+    case 6: dw_lines(job, block, s, 6, TAPS, S, mode); break;
+    case 7: dw_lines(job, block, s, 7, TAPS, S, mode); break;
+    default: dw_lines(job, block, s, 8, TAPS, S, mode); break;
     }
 }
 
 /* One vector of channels along the whole run, in strips of nearly equal length. */
-INLINE void dw_run(const csep_depthwise_job *job, const real *x, const real *w, real *a,
-                   const lanes *sel, const int TAPS, const int S, const int expand)
+INLINE void dw_run(const csep_depthwise_job *job, const channel_block *block, const int TAPS,
+                   const int S)
 {
     const int64_t strips = (job->pixels + STRIP - 1) / STRIP;
     const int64_t shorter = job->pixels / strips;
@@ -131,17 +154,21 @@ INLINE void dw_run(const csep_depthwise_job *job, const real *x, const real *w, 
     const int64_t reach = (job->taps - 1) * job->dilation;
 
     int64_t col = job->first_col;
-    for (int64_t s = 0; s < strips; s++) {
-        const int64_t pixels = shorter + (s < longer);
-        const int64_t last = col + (pixels - 1) * job->stride + reach;
-        if (expand)
-            dw_strip_of((int)pixels, job, x, w, a, sel, col, TAPS, S, EXPAND);
-        else if (sel->count == VL && col >= 0 && last < job->width)
-            dw_strip_of((int)pixels, job, x, w, a, sel, col, TAPS, S, WHOLE);
+    strip s = {.pixel = 0};
+    for (int64_t i = 0; i < strips; i++) {
+        const int64_t pixels = shorter + (i < longer);
+        const int64_t last = (pixels - 1) * job->stride + reach;
+        s.offset = col * job->col_step;
+        s.lo = -col;
+        s.hi = job->width - col;
+        if (job->multiplier > 1)
+            dw_lines_of(pixels, job, block, &s, TAPS, S, EXPAND);
+        else if (block->count == VL && s.lo <= 0 && last < s.hi)
+            dw_lines_of(pixels, job, block, &s, TAPS, S, WHOLE);
         else
-            dw_strip_of((int)pixels, job, x, w, a, sel, col, TAPS, S, PARTIAL);
-        a += pixels * VL;
+            dw_lines_of(pixels, job, block, &s, TAPS, S, PARTIAL);
         col += pixels * job->stride;
+        s.pixel += pixels;
     }
 }
 
@@ -149,25 +176,21 @@ INLINE void dw_job(const csep_depthwise_job *job, const int TAPS, const int S)
 {
     const int64_t m = job->multiplier;
     const int64_t end = job->channel + job->channels;
-    const real *w = job->w;
     const int32_t *lane = job->lane;
-    real *a = job->a;
+    channel_block block = {.w = job->w, .a = job->a};
 
     for (int64_t k = job->channel; k < end; k += VL) {
         const int64_t k_last = k + VL < end ? k + VL - 1 : end - 1;
-        const int64_t q = m == 1 ? k : k / m;
-        lanes sel;
-        sel.count = (int)((m == 1 ? k_last : k_last / m) - q + 1);
-        sel.mask = v_mask(sel.count);
-        if (m == 1) {
-            dw_run(job, job->x + q, w, a, &sel, TAPS, S, 0);
-        } else {
-            sel.lane = v_index(lane);
+        block.channel = m == 1 ? k : k / m;
+        block.count = (int)((m == 1 ? k_last : k_last / m) - block.channel + 1);
+        block.mask = v_mask(block.count);
+        if (m > 1) {
+            block.lane = v_index(lane);
             lane += VL;
-            dw_run(job, job->x + q, w, a, &sel, TAPS, S, 1);
         }
-        w += job->kernel_rows * job->taps * VL;
-        a += job->a_step;
+        dw_run(job, &block, TAPS, S);
+        block.w += job->kernel_rows * job->taps * VL;
+        block.a += job->a_step;
     }
 }
 

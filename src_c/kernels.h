@@ -6,10 +6,18 @@
 
 #define CSEP_MAX_PANEL_VECTORS 3
 
-/* One run of output pixels on one output row, all of a range of depthwise output channels.
- * Kernel rows outside the image are left out by the caller, columns outside by the kernel. */
+/* What one output row needs: kernel rows outside the image are left out here, columns outside by
+ * the kernel. */
+typedef struct csep_depthwise_line {
+    const float *x; /* column 0, channel 0 of the first input row under the kernel */
+    int64_t rows;   /* kernel rows inside the image, >= 0 */
+    int64_t skip;   /* kernel rows above it */
+} csep_depthwise_line;
+
+/* The same run of output pixels on some output rows, for a range of depthwise output channels. */
 typedef struct csep_depthwise_job {
-    const float *x;      /* column 0, channel 0 of the first input row under the kernel */
+    const csep_depthwise_line *line;
+    int64_t lines;
     int64_t row_step;    /* floats between input rows under successive kernel rows */
     int64_t col_step;    /* floats between input columns: the input channels */
     int64_t width;       /* input columns */
@@ -17,15 +25,14 @@ typedef struct csep_depthwise_job {
     int64_t stride;      /* input columns between output pixels */
     int64_t dilation;    /* input columns between taps */
     int64_t taps;        /* kernel columns */
-    int64_t kernel_rows; /* rows of the whole kernel: the step between packed channel blocks */
-    int64_t rows;        /* kernel rows inside the image, >= 0 */
-    const float *w;      /* packed [block][kernel_rows][taps][vl], at the first block and row */
+    int64_t kernel_rows; /* rows of the whole kernel */
+    const float *w;      /* packed [block][kernel_rows][taps][vl], at the first block */
     int64_t multiplier;  /* channel multiplier M */
     const int32_t *lane; /* M > 1: packed [block][vl], input channel of each lane less the first */
     int64_t channel;     /* first depthwise output channel, a multiple of vl */
     int64_t channels;    /* how many */
     int64_t pixels;      /* output pixels in the run */
-    float *a;            /* [block][pixel][vl], at the first pixel */
+    float *a;            /* [block][line][pixel][vl] */
     int64_t a_step;      /* floats between blocks of a */
 } csep_depthwise_job;
 
@@ -43,9 +50,13 @@ typedef struct csep_pointwise_job {
     const float *bias; /* padded to whole vectors; NULL to add to what c holds */
     float *c;          /* row 0, first column of the first panel */
     int64_t ldc;
+    const float *ahead; /* what the next job will read, to be brought to L2; or NULL */
+    int64_t ahead_floats;
     int64_t columns;       /* columns from c to the end of the last panel */
     int64_t panel_vectors; /* vectors of every panel but a narrower last one */
-    int panels_outer;      /* 1: each panel meets all rows before the next panel is touched */
+    /* 1: each panel meets all rows before the next one is touched, which is brought to L2 while
+     * that goes on; for weights that would not stay there. */
+    int panels_outer;
 } csep_pointwise_job;
 
 typedef void (*csep_pointwise_fn)(const csep_pointwise_job *job);
@@ -71,6 +82,9 @@ typedef struct csep_kernels {
 extern const csep_kernels csep_kernels_generic;
 extern const csep_kernels csep_kernels_avx2;
 extern const csep_kernels csep_kernels_avx512;
+
+/* Bytes of the L2 cache of one core. */
+int64_t csep_l2_bytes(void);
 
 /* The table in use; NULL before csep_init succeeded. */
 const csep_kernels *csep_active_kernels(void);

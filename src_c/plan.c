@@ -1,16 +1,26 @@
 /* Chooses kernels and block sizes, packs weights. */
+#define _DEFAULT_SOURCE /* madvise */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "plan.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
-/* The depthwise result of a tile stays in L2 beside the panels it is multiplied with. */
-#define TILE_BYTES (INT64_C(128) << 10)
+/* The depthwise result of a tile, where the packed weights stay in L2 beside it.  Anything from 32
+ * to 192 KiB ran alike on a core with 48 KiB of L1 and 2 MiB of L2. */
+#define TILE_BYTES (INT64_C(96) << 10)
 
-/* Packed weights beyond this do not stay in L2 from one group of rows to the next. */
-#define L2_WEIGHT_BYTES (INT64_C(512) << 10)
+/* Packed weights above this part of L2 do not stay there from one tile to the next: then the tile
+ * is made as large as L2 allows, and every panel meets all of it at once. */
+#define L2_PART_FOR_WEIGHTS 4
+
+/* ... which is this many eighths of L2, the rest being for two panels. */
+#define L2_EIGHTHS_FOR_LARGE_TILE 3
+
+/* Room for one more pixel per channel block, at most. */
+#define ROUNDING_BYTES (INT64_C(64) << 10)
 
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
 #define THREAD_WORK 2.0e6
@@ -122,6 +132,20 @@ static void pack_pointwise(csep_plan *p, const float *pw)
     }
 }
 
+/* Large blocks in huge pages, where the system has them: streaming 12 MB of weights ran 6 % faster
+ * than through 4 KiB pages. */
+static void *allocate(int64_t bytes)
+{
+    if (bytes < HUGE_PAGE)
+        return aligned_alloc(ALIGNMENT, (size_t)bytes);
+    void *block = aligned_alloc(HUGE_PAGE, (size_t)round_up(bytes, HUGE_PAGE));
+#ifdef MADV_HUGEPAGE
+    if (block)
+        (void)madvise(block, (size_t)round_up(bytes, HUGE_PAGE), MADV_HUGEPAGE);
+#endif
+    return block;
+}
+
 csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const float *dw,
                              const float *pw, const float *bias)
 {
@@ -152,7 +176,7 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const fl
                                    : round_up(padded_depth * (int64_t)sizeof(int32_t), ALIGNMENT);
 
     const int64_t bytes = head + dw_bytes + pw_bytes + bias_bytes + lane_bytes;
-    char *block = aligned_alloc(ALIGNMENT, (size_t)bytes);
+    char *block = allocate(bytes);
     if (!block)
         return CSEP_NO_MEMORY;
     csep_plan *p = (csep_plan *)block;
@@ -212,8 +236,11 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     const int64_t pixel_floats = CSEP_MAX_SCRATCH_BYTES / ((mr + 1) * (int64_t)sizeof(float));
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_floats / vl * vl);
 
+    const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
+                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES);
+    const int64_t tile_bytes = s->panels_outer ? large : TILE_BYTES;
     const int64_t pixel_bytes = s->depth_chunk * (int64_t)sizeof(float);
-    const int64_t pixels = max64(TILE_BYTES / pixel_bytes, mr);
+    const int64_t pixels = max64(tile_bytes / pixel_bytes, mr);
     if (pixels < s->out_w) {
         s->row_tiles = s->rows;
         s->column_tiles = ceil_div(s->out_w, pixels);
@@ -249,10 +276,12 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
     if (s->threads > useful)
         s->threads = (int)useful;
 
+    const int64_t l2 = csep_l2_bytes();
+    const int64_t weights = p->depth * p->desc.out_channels * (int64_t)sizeof(float);
+    s->panels_outer = weights > l2 / L2_PART_FOR_WEIGHTS;
     s->splits = choose_splits(p, s);
     if (s->rows > 0)
         choose_tiles(p, s);
-    s->panels_outer = p->depth * p->desc.out_channels * (int64_t)sizeof(float) > L2_WEIGHT_BYTES;
     return CSEP_OK;
 }
 

@@ -8,6 +8,14 @@
  * same bits whatever the tile.
  */
 
+/* Lines of memory that later work will read, asked for during this work's arithmetic. */
+typedef struct prefetch {
+    const char *at;
+    int lines; /* per VL steps of depth */
+} prefetch;
+
+enum { LINE_BYTES = 64 };
+
 typedef struct tile_job {
     const real *a;
     int64_t a_step;
@@ -15,6 +23,7 @@ typedef struct tile_job {
     const real *b;
     const real *bias; /* of this panel; NULL: start from c */
     real *c;
+    prefetch ahead;
     int64_t ldc;
     int last_lanes; /* lanes of the last vector that exist in c */
 } tile_job;
@@ -56,9 +65,12 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
         }
     }
 
+    const char *ahead = t->ahead.at;
     const real *a = t->a;
     const real *b = t->b;
     for (int64_t block = t->k / VL; block > 0; block--) {
+        for (int i = 0; i < t->ahead.lines; i++, ahead += LINE_BYTES)
+            v_prefetch_l2(ahead);
         for (int kk = 0; kk < VL; kk += 2) {
             pw_step(acc, a + kk, b, MR, NV);
             pw_step(acc, a + kk + 1, b + NV * VL, MR, NV);
@@ -117,7 +129,8 @@ static NOINLINE void pw_tile_3(int rows, const tile_job *t) { PW_SWITCH(rows, MA
 static const int max_rows[CSEP_MAX_PANEL_VECTORS + 1] = {0, MAX_ROWS_1, MAX_ROWS_2, MAX_ROWS_3};
 
 /* Rows first .. first + rows - 1 of one panel, in tiles of nearly equal height. */
-static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first, int64_t rows)
+static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first, int64_t rows,
+                     prefetch *ahead)
 {
     const int64_t width = job->panel_vectors * VL;
     const int64_t left = job->columns - panel * width;
@@ -137,6 +150,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         .c = job->c + first * job->ldc + panel * width,
         .ldc = job->ldc,
         .last_lanes = (int)(columns - (vectors - 1) * VL),
+        .ahead = *ahead,
     };
     for (int64_t i = 0; i < tiles; i++) {
         const int n = (int)(shorter + (i < taller));
@@ -148,27 +162,43 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
             pw_tile_3(n, &t);
         t.a += n * VL;
         t.c += n * job->ldc;
+        t.ahead.at += job->k / VL * t.ahead.lines * LINE_BYTES;
     }
+    *ahead = t.ahead;
+}
+
+/* Asks for floats of memory evenly over a product of this many tiles. */
+static prefetch pw_prefetch(const csep_pointwise_job *job, const real *at, int64_t floats,
+                            int64_t tiles)
+{
+    const int64_t lines = (floats * (int64_t)sizeof(real) + LINE_BYTES - 1) / LINE_BYTES;
+    const int64_t steps = tiles * (job->k / VL);
+    return (prefetch){(const char *)at, at && steps ? (int)((lines + steps - 1) / steps) : 0};
 }
 
 static void pointwise(const csep_pointwise_job *job)
 {
     const int64_t width = job->panel_vectors * VL;
     const int64_t panels = (job->columns + width - 1) / width;
-
-    if (job->panels_outer) {
-        for (int64_t p = 0; p < panels; p++)
-            pw_panel(job, p, 0, job->rows);
-        return;
-    }
     const int64_t mr = max_rows[job->panel_vectors];
     const int64_t groups = (job->rows + mr - 1) / mr;
+
+    if (job->panels_outer) {
+        const int64_t panel = width * job->k_total;
+        for (int64_t p = 0; p < panels; p++) {
+            const real *next = p + 1 < panels ? job->b + (p + 1) * panel : 0;
+            prefetch ahead = pw_prefetch(job, next, panel, groups);
+            pw_panel(job, p, 0, job->rows, &ahead);
+        }
+        return;
+    }
+    prefetch ahead = pw_prefetch(job, job->ahead, job->ahead_floats, groups * panels);
     const int64_t shorter = job->rows / groups;
     const int64_t taller = job->rows % groups;
     for (int64_t g = 0, first = 0; g < groups; g++) {
         const int64_t n = shorter + (g < taller);
         for (int64_t p = 0; p < panels; p++)
-            pw_panel(job, p, first, n);
+            pw_panel(job, p, first, n, &ahead);
         first += n;
     }
 }

@@ -13,6 +13,7 @@ enum { VL = 8, MAX_ROWS = 12, MAX_ROWS_1 = 12, MAX_ROWS_2 = 6, MAX_ROWS_3 = 4, P
 
 static const int32_t mask_source[2 * VL] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
+INLINE void v_prefetch_l2(const char *p) { _mm_prefetch((const char *)(p), _MM_HINT_T1); }
 INLINE vec v_zero(void) { return _mm256_setzero_ps(); }
 INLINE vec v_load(const real *p) { return _mm256_loadu_ps(p); }
 INLINE void v_store(real *p, vec v) { _mm256_storeu_ps(p, v); }
@@ -22,6 +23,11 @@ INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 INLINE vmask v_mask(int lanes)
 {
     return _mm256_loadu_si256((const __m256i *)(mask_source + VL - lanes));
+}
+INLINE vec v_pin(vec v)
+{
+    __asm__("" : "+x"(v));
+    return v;
 }
 INLINE vec v_load_masked(const real *p, vmask m) { return _mm256_maskload_ps(p, m); }
 INLINE void v_store_masked(real *p, vmask m, vec v) { _mm256_maskstore_ps(p, m, v); }

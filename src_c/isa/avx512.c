@@ -18,6 +18,7 @@ enum {
     PROBE_CHAINS = 16
 };
 
+INLINE void v_prefetch_l2(const char *p) { _mm_prefetch((const char *)(p), _MM_HINT_T1); }
 INLINE vec v_zero(void) { return _mm512_setzero_ps(); }
 INLINE vec v_load(const real *p) { return _mm512_loadu_ps(p); }
 INLINE void v_store(real *p, vec v) { _mm512_storeu_ps(p, v); }
@@ -25,6 +26,11 @@ INLINE vec v_broadcast(const real *p) { return _mm512_set1_ps(*p); }
 INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 INLINE vmask v_mask(int lanes) { return (vmask)((1u << lanes) - 1u); }
+INLINE vec v_pin(vec v)
+{
+    __asm__("" : "+v"(v));
+    return v;
+}
 INLINE vec v_load_masked(const real *p, vmask m) { return _mm512_maskz_loadu_ps(m, p); }
 INLINE void v_store_masked(real *p, vmask m, vec v) { _mm512_mask_storeu_ps(p, m, v); }
 INLINE vindex v_index(const int32_t *p) { return _mm512_loadu_si512(p); }

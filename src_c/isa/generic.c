@@ -15,6 +15,7 @@ typedef struct vindex {
     int32_t lane[4];
 } vindex;
 
+INLINE void v_prefetch_l2(const char *p) { __builtin_prefetch(p, 0, 2); }
 INLINE vec v_zero(void) { return (vec){0}; }
 INLINE vec v_load(const real *p)
 {
@@ -27,6 +28,11 @@ INLINE vec v_broadcast(const real *p) { return (vec){*p, *p, *p, *p}; }
 INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 INLINE vec v_add(vec a, vec b) { return a + b; }
 INLINE vmask v_mask(int lanes) { return lanes; }
+INLINE vec v_pin(vec v)
+{
+    __asm__("" : "+x"(v));
+    return v;
+}
 INLINE vec v_load_masked(const real *p, vmask m)
 {
     vec v = v_zero();
