@@ -44,6 +44,9 @@ cdef extern from "csep.h" nogil:
     csep_status csep_output_size(const csep_conv_desc *, const csep_shape *, int64_t *, int64_t *)
     csep_status csep_plan_create(csep_plan **, const csep_conv_desc *, const float *,
                                  const float *, const float *)
+    csep_status csep_same_padding(const csep_conv_desc *, csep_shape *)
+    csep_status csep_convolve(const csep_conv_desc *, const csep_shape *, const float *,
+                              const float *, const float *, const float *, float *, int)
     csep_status csep_execute(const csep_plan *, const csep_shape *, const float *, float *, int)
     int64_t csep_scratch_bytes(const csep_plan *, const csep_shape *, int)
     int64_t csep_plan_bytes(const csep_plan *)

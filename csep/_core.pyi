@@ -18,6 +18,18 @@ def fma_probe(iterations: int) -> float: ...
 def read_probe(array: NDArray[np.float32]) -> float: ...
 def write_probe(array: NDArray[np.float32]) -> None: ...
 
+def convolve(
+    x: Any,
+    dw: Any,
+    pw: Any,
+    bias: Any,
+    strides: Any,
+    padding: Any,
+    dilations: Any,
+    out: Any,
+    num_threads: Any,
+) -> NDArray[np.float32] | None: ...
+
 class Plan:
     def __init__(
         self,

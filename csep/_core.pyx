@@ -107,6 +107,114 @@ cdef inline bint overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     return first < second + cnp.PyArray_NBYTES(b) and second < first + cnp.PyArray_NBYTES(a)
 
 
+cdef inline int threads_of(num_threads) noexcept:
+    """The thread count of a call, or 0 where it needs a second look."""
+    if num_threads is None:
+        return default_threads
+    if type(num_threads) is int and 1 <= num_threads <= CSEP_MAX_THREADS:
+        return num_threads
+    return 0
+
+
+cdef inline int64_t step_of(value) noexcept:
+    """An int from 1 to the longest step, or 0."""
+    return value if type(value) is int and 1 <= value <= CSEP_MAX_STEP else 0
+
+
+cdef inline bint steps_of(value, int64_t *vertical, int64_t *horizontal) noexcept:
+    """Read an int or a tuple of two; False where it needs a second look."""
+    if type(value) is tuple and len(value) == 2:
+        vertical[0], horizontal[0] = step_of(value[0]), step_of(value[1])
+    else:
+        vertical[0] = horizontal[0] = step_of(value)
+    return vertical[0] > 0 and horizontal[0] > 0
+
+
+cdef inline cnp.ndarray empty_nhwc(int64_t n, int64_t h, int64_t w, int64_t c):
+    cdef cnp.npy_intp dims[4]
+    dims[0], dims[1], dims[2], dims[3] = n, h, w, c
+    return cnp.PyArray_EMPTY(4, dims, cnp.NPY_FLOAT32, 0)
+
+
+cdef inline bint fits(out, int64_t n, int64_t h, int64_t w, int64_t c) noexcept:
+    """Whether out is a plain writable array of this shape."""
+    if not is_plain(out, 4) or not PyArray_ISCARRAY(<cnp.ndarray>out):
+        return False
+    cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>out)
+    return dims[0] == n and dims[1] == h and dims[2] == w and dims[3] == c
+
+
+cdef bint read_weights(dw, pw, bias, csep_conv_desc *desc) noexcept:
+    """Fill in what the weights fix; False where they need a second look."""
+    if not is_plain(dw, 4) or not is_plain(pw, 4):
+        return False
+    cdef cnp.npy_intp *ds = cnp.PyArray_DIMS(<cnp.ndarray>dw)
+    cdef cnp.npy_intp *ps = cnp.PyArray_DIMS(<cnp.ndarray>pw)
+    desc.kernel_h, desc.kernel_w, desc.in_channels, desc.channel_multiplier = (
+        ds[0], ds[1], ds[2], ds[3]
+    )
+    desc.out_channels = ps[3]
+    if ps[0] != 1 or ps[1] != 1 or ps[2] != ds[2] * ds[3]:
+        return False
+    return bias is None or (
+        is_plain(bias, 1) and cnp.PyArray_DIM(<cnp.ndarray>bias, 0) == ps[3]
+    )
+
+
+cdef bint read_padding(padding, const csep_conv_desc *desc, csep_shape *shape) noexcept:
+    """Resolve padding given by name; False where it needs a second look."""
+    if type(padding) is not str:
+        return False
+    if padding == "VALID" or padding == "valid":
+        shape.pad_top = shape.pad_bottom = shape.pad_left = shape.pad_right = 0
+        return True
+    return (padding == "SAME" or padding == "same") and csep_same_padding(desc, shape) == CSEP_OK
+
+
+def convolve(x, dw, pw, bias, strides, padding, dilations, out, num_threads):
+    """Run a separable convolution if nothing about it needs a second look, else return None.
+
+    The quick way of the functional API, for plain arrays and the usual forms of the arguments;
+    everything else, each error included, goes the long way through a plan.
+    """
+    cdef csep_conv_desc desc
+    cdef csep_shape shape
+    cdef int64_t out_h, out_w
+    cdef int threads = threads_of(num_threads)
+    if not threads or not is_plain(x, 4) or not read_weights(dw, pw, bias, &desc):
+        return None
+    cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>x)
+    shape.batch, shape.height, shape.width = dims[0], dims[1], dims[2]
+    if (dims[3] != desc.in_channels
+            or not steps_of(strides, &desc.stride_h, &desc.stride_w)
+            or not steps_of(dilations, &desc.dilation_h, &desc.dilation_w)
+            or not read_padding(padding, &desc, &shape)
+            or csep_output_size(&desc, &shape, &out_h, &out_w) != CSEP_OK):
+        return None
+    if out is None:
+        out = empty_nhwc(shape.batch, out_h, out_w, desc.out_channels)
+    elif not fits(out, shape.batch, out_h, out_w, desc.out_channels):
+        return None
+    for array in (x, dw, pw, bias):
+        if array is not None and overlap(<cnp.ndarray>array, <cnp.ndarray>out):
+            return None
+    cdef const float *x_data = <const float *>cnp.PyArray_DATA(<cnp.ndarray>x)
+    cdef const float *dw_data = <const float *>cnp.PyArray_DATA(<cnp.ndarray>dw)
+    cdef const float *pw_data = <const float *>cnp.PyArray_DATA(<cnp.ndarray>pw)
+    cdef const float *bias_data = NULL
+    if bias is not None:
+        bias_data = <const float *>cnp.PyArray_DATA(<cnp.ndarray>bias)
+    cdef float *y_data = <float *>cnp.PyArray_DATA(<cnp.ndarray>out)
+    cdef csep_status status
+    with nogil:
+        status = csep_convolve(
+            &desc, &shape, dw_data, pw_data, bias_data, x_data, y_data, threads
+        )
+    if status != CSEP_OK:
+        raise_status(status)
+    return out
+
+
 cdef class Plan:
     """Packed weights of one separable convolution, and the last input shape that was resolved.
 
@@ -149,22 +257,17 @@ cdef class Plan:
         The quick way for x of the last shape; everything else, each error included, goes the long
         way through ``run``.
         """
-        cdef int threads
-        if not self.has_shape or not is_plain(x, 4):
+        cdef int threads = threads_of(num_threads)
+        if not threads or not self.has_shape or not is_plain(x, 4):
             return None
         cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>x)
         if (dims[0] != self.shape.batch or dims[1] != self.shape.height
                 or dims[2] != self.shape.width or dims[3] != self.desc.in_channels):
             return None
-        if num_threads is None:
-            threads = default_threads
-        elif type(num_threads) is int and 1 <= num_threads <= CSEP_MAX_THREADS:
-            threads = num_threads
-        else:
-            return None
         if out is None:
-            out = self.empty(self.shape.batch, self.out_h, self.out_w)
-        elif not self.fits(out) or overlap(<cnp.ndarray>x, <cnp.ndarray>out):
+            out = empty_nhwc(dims[0], self.out_h, self.out_w, self.desc.out_channels)
+        elif (not fits(out, dims[0], self.out_h, self.out_w, self.desc.out_channels)
+                or overlap(<cnp.ndarray>x, <cnp.ndarray>out)):
             return None
         self.execute(<cnp.ndarray>x, <cnp.ndarray>out, self.shape, threads)
         return out
@@ -182,7 +285,7 @@ cdef class Plan:
         if status != CSEP_OK:
             raise_status(status)
         if out is None:
-            out = self.empty(shape.batch, out_h, out_w)
+            out = empty_nhwc(shape.batch, out_h, out_w, self.desc.out_channels)
         elif not (cnp.PyArray_Check(out) and cnp.PyArray_TYPE(<cnp.ndarray>out) == cnp.NPY_FLOAT32
                   and PyArray_ISCARRAY(<cnp.ndarray>out)
                   and out.shape == (shape.batch, out_h, out_w, self.desc.out_channels)
@@ -203,19 +306,6 @@ cdef class Plan:
     def nbytes(self):
         """Bytes of the packed weights."""
         return csep_plan_bytes(self.plan)
-
-    cdef cnp.ndarray empty(self, int64_t batch, int64_t out_h, int64_t out_w):
-        cdef cnp.npy_intp dims[4]
-        dims[0], dims[1], dims[2], dims[3] = batch, out_h, out_w, self.desc.out_channels
-        return cnp.PyArray_EMPTY(4, dims, cnp.NPY_FLOAT32, 0)
-
-    cdef bint fits(self, out) noexcept:
-        """Whether out is a plain writable array of the last output shape."""
-        if not is_plain(out, 4) or not PyArray_ISCARRAY(<cnp.ndarray>out):
-            return False
-        cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>out)
-        return (dims[0] == self.shape.batch and dims[1] == self.out_h
-                and dims[2] == self.out_w and dims[3] == self.desc.out_channels)
 
     cdef int execute(self, cnp.ndarray x, cnp.ndarray out, csep_shape shape, int threads) except -1:
         cdef const float *x_data = <const float *>cnp.PyArray_DATA(x)

@@ -79,6 +79,15 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc, const
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const float *x, float *y,
                          int num_threads);
 
+/* Both steps in one, for weights that are used once: packs no more of them than it must. */
+csep_status csep_convolve(const csep_conv_desc *desc, const csep_shape *shape, const float *dw,
+                          const float *pw, const float *bias, const float *x, float *y,
+                          int num_threads);
+
+/* Sets the paddings of shape to TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel of
+ * padding at the bottom and right. */
+csep_status csep_same_padding(const csep_conv_desc *desc, csep_shape *shape);
+
 /* Scratch bytes that one thread of csep_execute will use for this shape; 0 for a bad shape. */
 int64_t csep_scratch_bytes(const csep_plan *plan, const csep_shape *shape, int num_threads);
 

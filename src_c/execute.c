@@ -3,6 +3,8 @@
 #include <omp.h>
 #endif
 
+#include <stddef.h>
+
 #include "plan.h"
 #include "scratch.h"
 
@@ -111,6 +113,8 @@ static int64_t input_row(const call *c, int64_t row, int past_the_last)
     return row / c->schedule->out_h * height + in;
 }
 
+enum { AHEAD_FLOATS = 32 }; /* in a piece of 128 bytes */
+
 /* While a tile is multiplied, the input of the one this thread will probably take next is brought
  * to L2, evenly over the product: measured 4 to 12 % on layers whose input comes from memory. */
 static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
@@ -130,7 +134,30 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
     if (rows <= 0)
         return;
     product->ahead = c->x + first * row_floats;
-    product->ahead_floats = rows * row_floats;
+    product->ahead_pieces = rows * row_floats / AHEAD_FLOATS;
+    product->ahead_step = AHEAD_FLOATS;
+}
+
+/* The product of a tile with weights that are not packed: panel by panel through scratch, the
+ * caller's next columns being brought to L2 meanwhile. */
+static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *panel)
+{
+    const csep_plan *p = c->plan;
+    const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
+    const float *b = job.b;
+    job.panels_outer = 0;
+    job.b = panel;
+    for (int64_t left = job.columns; left > 0; left -= width) {
+        job.columns = left < width ? left : width;
+        job.ahead = left > width ? b + width : NULL;
+        job.ahead_pieces = p->depth;
+        job.ahead_step = co;
+        p->kernels->pack_panel(b, co, p->depth, job.columns, panel);
+        p->kernels->pointwise(&job);
+        b += width;
+        job.c += width;
+        job.bias += width;
+    }
 }
 
 /* One tile for one range of panels: each chunk of K goes through both stages before the next. */
@@ -143,13 +170,15 @@ static void run_job(const call *c, int64_t index, float *a)
     const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
     const int64_t first_column = share(s->panels, part, s->splits) * width;
     const int64_t next_column = share(s->panels, part + 1, s->splits) * width;
+    const int packed = p->pw_form == CSEP_PW_PACKED;
 
     csep_pointwise_job job = {
         .a = a,
         .a_step = s->a_step,
         .rows = (t.row_end - t.row) * (t.column_end - t.column),
         .k_total = p->depth,
-        .b = p->pw + first_column * p->depth,
+        .b = p->pw + first_column * (packed ? p->depth : 1),
+        .b_step = p->pw_form == CSEP_PW_IN_PLACE ? co : 0,
         .bias = p->bias + first_column,
         .c = c->y + (t.row * s->out_w + t.column) * co + first_column,
         .ldc = co,
@@ -163,7 +192,10 @@ static void run_job(const call *c, int64_t index, float *a)
         job.k = p->depth - k < s->depth_chunk ? p->depth - k : s->depth_chunk;
         job.k_first = k;
         depthwise_tile(c, &t, k, job.k, a);
-        p->kernels->pointwise(&job);
+        if (p->pw_form == CSEP_PW_ON_THE_WAY)
+            multiply_on_the_way(c, job, a + (s->scratch_bytes - s->panel_bytes) / 4);
+        else
+            p->kernels->pointwise(&job);
         job.bias = 0;
     }
 }
@@ -183,7 +215,7 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const f
     const int64_t jobs = s.row_tiles * s.column_tiles * s.splits;
     if (s.threads > jobs)
         s.threads = (int)jobs;
-    char *scratch = csep_scratch(s.scratch_bytes * s.threads);
+    char *scratch = csep_scratch(CSEP_FOR_TILES, s.scratch_bytes * s.threads);
     if (!scratch)
         return CSEP_NO_MEMORY;
     const call c = {plan, shape, &s, x, y};
@@ -203,4 +235,23 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const f
     for (int64_t i = 0; i < jobs; i++)
         run_job(&c, i, (float *)scratch);
     return CSEP_OK;
+}
+
+csep_status csep_convolve(const csep_conv_desc *desc, const csep_shape *shape, const float *dw,
+                          const float *pw, const float *bias, const float *x, float *y,
+                          int num_threads)
+{
+    csep_plan passing;
+    csep_status status = csep_make_passing_plan(&passing, desc, dw, pw, bias);
+    if (status == CSEP_OK)
+        return csep_execute(&passing, shape, x, y, num_threads);
+    if (status != CSEP_NO_MEMORY)
+        return status;
+    csep_plan *plan;
+    status = csep_plan_create(&plan, desc, dw, pw, bias);
+    if (status != CSEP_OK)
+        return status;
+    status = csep_execute(plan, shape, x, y, num_threads);
+    csep_plan_destroy(plan);
+    return status;
 }

@@ -46,12 +46,14 @@ typedef struct csep_pointwise_job {
     int64_t k_first; /* ... which are B's rows k_first .. k_first + k - 1 of k_total */
     int64_t k_total;
     int64_t rows;
-    const float *b;    /* panels one after the other, [k_total][vectors * vl] each */
+    const float *b;    /* panels one after the other, [k_total][vectors * vl] each; or, ... */
+    int64_t b_step;    /* ... if not 0, a row-major matrix of whole vectors with this row step */
     const float *bias; /* padded to whole vectors; NULL to add to what c holds */
     float *c;          /* row 0, first column of the first panel */
     int64_t ldc;
-    const float *ahead; /* what the next job will read, to be brought to L2; or NULL */
-    int64_t ahead_floats;
+    const float *ahead;    /* what the next job will read, to be brought to L2; or NULL: */
+    int64_t ahead_pieces;  /* so many pieces of 128 bytes, ... */
+    int64_t ahead_step;    /* ... so many floats apart */
     int64_t columns;       /* columns from c to the end of the last panel */
     int64_t panel_vectors; /* vectors of every panel but a narrower last one */
     /* 1: each panel meets all rows before the next one is touched, which is brought to L2 while
@@ -74,6 +76,9 @@ typedef struct csep_kernels {
     int panel_vectors;                        /* the panel width that runs closest to the peak */
     const csep_depthwise_entry *depthwise;
     csep_pointwise_fn pointwise;
+    /* Copies rows x columns into a panel of whole vectors; the steps are in floats. */
+    void (*pack_panel)(const float *from, int64_t from_step, int64_t rows, int64_t columns,
+                       float *to);
     double (*fma_probe)(int64_t iterations);
     double (*read_probe)(const float *p, int64_t count);
     void (*write_probe)(float *p, int64_t count);

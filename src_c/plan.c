@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "plan.h"
+#include "scratch.h"
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
@@ -18,6 +19,12 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* ... which is this many eighths of L2, the rest being for two panels. */
 #define L2_EIGHTHS_FOR_LARGE_TILE 3
+
+/* A matrix this small is in L1 after its first use, packed or not. */
+#define IN_PLACE_BYTES (INT64_C(32) << 10)
+
+/* The largest panel that is packed into scratch when its turn comes. */
+#define PANEL_BYTES (INT64_C(224) << 10)
 
 /* Room for one more pixel per channel block, at most. */
 #define ROUNDING_BYTES (INT64_C(64) << 10)
@@ -68,6 +75,24 @@ static int64_t out_side(int64_t in, int64_t before, int64_t after, int64_t kerne
     return room < 0 ? 0 : room / stride + 1;
 }
 
+static void same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t *before,
+                      int64_t *after)
+{
+    const int64_t outputs = in / stride + (in % stride != 0);
+    const int64_t total = max64((outputs - 1) * stride + (kernel - 1) * dilation + 1 - in, 0);
+    *before = total / 2;
+    *after = total - *before;
+}
+
+csep_status csep_same_padding(const csep_conv_desc *d, csep_shape *s)
+{
+    if (!d || !s || check_desc(d) != CSEP_OK || s->height < 0 || s->width < 0)
+        return CSEP_BAD_ARGUMENT;
+    same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &s->pad_top, &s->pad_bottom);
+    same_side(s->width, d->kernel_w, d->stride_w, d->dilation_w, &s->pad_left, &s->pad_right);
+    return CSEP_OK;
+}
+
 csep_status csep_output_size(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h,
                              int64_t *out_w)
 {
@@ -97,20 +122,14 @@ static csep_depthwise_fn choose_depthwise(const csep_kernels *kernels, const cse
     return e->run;
 }
 
-static void pack_depthwise(csep_plan *p, const float *dw)
+static void pack_depthwise(const csep_plan *p, const float *dw)
 {
     const int64_t vl = p->kernels->vl, taps = p->desc.kernel_h * p->desc.kernel_w;
-    float *to = p->dw;
-    for (int64_t k = 0; k < p->depth; k += vl) {
-        const int64_t lanes = min64(vl, p->depth - k);
-        for (int64_t t = 0; t < taps; t++, to += vl) {
-            memcpy(to, dw + t * p->depth + k, (size_t)lanes * sizeof *to);
-            memset(to + lanes, 0, (size_t)(vl - lanes) * sizeof *to);
-        }
-    }
+    for (int64_t k = 0; k < p->depth; k += vl)
+        p->kernels->pack_panel(dw + k, p->depth, taps, min64(vl, p->depth - k), p->dw + k * taps);
 }
 
-static void pack_lanes(csep_plan *p)
+static void pack_lanes(const csep_plan *p)
 {
     const int64_t vl = p->kernels->vl, m = p->desc.channel_multiplier;
     for (int64_t k = 0; k < p->depth; k += vl)
@@ -118,18 +137,56 @@ static void pack_lanes(csep_plan *p)
             p->lane[k + i] = (int32_t)((k + i) / m - k / m);
 }
 
-static void pack_pointwise(csep_plan *p, const float *pw)
+static void pack_pointwise(const csep_plan *p, const float *pw, float *to)
 {
-    const int64_t co = p->desc.out_channels, vl = p->kernels->vl;
-    float *to = p->pw;
-    for (int64_t first = 0; first < co; first += p->panel_vectors * vl) {
-        const int64_t columns = min64(p->panel_vectors * vl, co - first);
-        const int64_t width = round_up(columns, vl);
-        for (int64_t k = 0; k < p->depth; k++, to += width) {
-            memcpy(to, pw + k * co + first, (size_t)columns * sizeof *to);
-            memset(to + columns, 0, (size_t)(width - columns) * sizeof *to);
-        }
-    }
+    const int64_t co = p->desc.out_channels, width = p->panel_vectors * p->kernels->vl;
+    for (int64_t first = 0; first < co; first += width)
+        p->kernels->pack_panel(pw + first, co, p->depth, min64(width, co - first),
+                               to + first * p->depth);
+}
+
+/* Bytes of the parts of a plan, each rounded up to whole cache lines. */
+typedef struct plan_bytes {
+    int64_t dw, bias, lane, pw;
+} plan_bytes;
+
+static csep_status count_bytes(const csep_conv_desc *d, const csep_kernels *kernels, plan_bytes *n)
+{
+    const int64_t vl = kernels->vl, depth = d->in_channels * d->channel_multiplier;
+    const int64_t dw[] = {round_up(depth, vl), d->kernel_h * d->kernel_w};
+    const int64_t pw[] = {depth, round_up(d->out_channels, vl)};
+    if (float_bytes(dw, 2) < 0 || float_bytes(pw, 2) < 0)
+        return CSEP_BAD_SHAPE;
+    *n = (plan_bytes){
+        .dw = round_up(float_bytes(dw, 2), ALIGNMENT),
+        .bias = round_up(float_bytes(pw + 1, 1), ALIGNMENT),
+        .lane = d->channel_multiplier > 1 ? round_up(float_bytes(dw, 1), ALIGNMENT) : 0,
+        .pw = round_up(float_bytes(pw, 2), ALIGNMENT),
+    };
+    return CSEP_OK;
+}
+
+/* Fills in everything but the pointwise weights; the packed parts go to memory, in order. */
+static void prepare(csep_plan *p, const csep_conv_desc *d, const csep_kernels *kernels,
+                    const plan_bytes *n, char *memory, const float *dw, const float *bias)
+{
+    *p = (csep_plan){
+        .desc = *d,
+        .kernels = kernels,
+        .depthwise = choose_depthwise(kernels, d),
+        .depth = d->in_channels * d->channel_multiplier,
+        .panel_vectors = kernels->panel_vectors,
+        .dw = (float *)memory,
+        .bias = (float *)(memory + n->dw),
+        .lane = (int32_t *)(memory + n->dw + n->bias),
+    };
+    pack_depthwise(p, dw);
+    if (n->lane)
+        pack_lanes(p);
+    if (bias)
+        kernels->pack_panel(bias, d->out_channels, 1, d->out_channels, p->bias);
+    else
+        memset(p->bias, 0, (size_t)n->bias);
 }
 
 /* Large blocks in huge pages, where the system has them: streaming 12 MB of weights ran 6 % faster
@@ -146,60 +203,72 @@ static void *allocate(int64_t bytes)
     return block;
 }
 
+static csep_status check_call(const csep_conv_desc *d, const float *dw, const float *pw)
+{
+    if (!d || !dw || !pw)
+        return CSEP_BAD_ARGUMENT;
+    const csep_status status = check_desc(d);
+    return status == CSEP_OK ? csep_init() : status;
+}
+
 csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const float *dw,
                              const float *pw, const float *bias)
 {
     if (!plan)
         return CSEP_BAD_ARGUMENT;
     *plan = NULL;
-    if (!d || !dw || !pw)
-        return CSEP_BAD_ARGUMENT;
-    csep_status status = check_desc(d);
+    plan_bytes n;
+    csep_status status = check_call(d, dw, pw);
     if (status == CSEP_OK)
-        status = csep_init();
+        status = count_bytes(d, csep_active_kernels(), &n);
+    if (status != CSEP_OK)
+        return status;
+
+    const int64_t head = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
+    const int64_t before_pw = head + n.dw + n.bias + n.lane;
+    char *block = allocate(before_pw + n.pw);
+    if (!block)
+        return CSEP_NO_MEMORY;
+    csep_plan *p = (csep_plan *)block;
+    prepare(p, d, csep_active_kernels(), &n, block + head, dw, bias);
+    p->bytes = before_pw + n.pw;
+    p->pw_form = CSEP_PW_PACKED;
+    p->pw = (float *)(block + before_pw);
+    pack_pointwise(p, pw, (float *)(block + before_pw));
+    *plan = p;
+    return CSEP_OK;
+}
+
+csep_status csep_make_passing_plan(csep_plan *p, const csep_conv_desc *d, const float *dw,
+                                   const float *pw, const float *bias)
+{
+    plan_bytes n;
+    csep_status status = check_call(d, dw, pw);
+    if (status == CSEP_OK)
+        status = count_bytes(d, csep_active_kernels(), &n);
     if (status != CSEP_OK)
         return status;
 
     const csep_kernels *kernels = csep_active_kernels();
-    const int64_t vl = kernels->vl, depth = d->in_channels * d->channel_multiplier;
-    const int64_t padded_depth = round_up(depth, vl), columns = round_up(d->out_channels, vl);
-    const int64_t floats[] = {padded_depth, d->kernel_h * d->kernel_w};
-    const int64_t dw_bytes = round_up(float_bytes(floats, 2), ALIGNMENT);
-    const int64_t matrix[] = {depth, columns};
-    const int64_t pw_bytes = round_up(float_bytes(matrix, 2), ALIGNMENT);
-    if (float_bytes(floats, 2) < 0 || float_bytes(matrix, 2) < 0)
-        return CSEP_BAD_SHAPE;
-    const int64_t head = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
-    const int64_t bias_bytes = round_up(columns * (int64_t)sizeof(float), ALIGNMENT);
-    const int64_t lane_bytes = d->channel_multiplier == 1
-                                   ? 0
-                                   : round_up(padded_depth * (int64_t)sizeof(int32_t), ALIGNMENT);
-
-    const int64_t bytes = head + dw_bytes + pw_bytes + bias_bytes + lane_bytes;
-    char *block = allocate(bytes);
-    if (!block)
+    const int64_t panel =
+        n.pw / round_up(d->out_channels, kernels->vl) * kernels->vl * kernels->panel_vectors;
+    csep_pw_form form = CSEP_PW_PACKED;
+    if (d->out_channels % kernels->vl == 0 && n.pw <= IN_PLACE_BYTES)
+        form = CSEP_PW_IN_PLACE;
+    else if (n.pw > csep_l2_bytes() / L2_PART_FOR_WEIGHTS && panel <= PANEL_BYTES)
+        form = CSEP_PW_ON_THE_WAY;
+    const int64_t before_pw = n.dw + n.bias + n.lane;
+    const int64_t bytes = before_pw + (form == CSEP_PW_PACKED ? n.pw : 0);
+    char *memory = bytes <= CSEP_MAX_SCRATCH_BYTES ? csep_scratch(CSEP_FOR_WEIGHTS, bytes) : NULL;
+    if (!memory)
         return CSEP_NO_MEMORY;
-    csep_plan *p = (csep_plan *)block;
-    *p = (csep_plan){
-        .desc = *d,
-        .kernels = kernels,
-        .depthwise = choose_depthwise(kernels, d),
-        .depth = depth,
-        .panel_vectors = kernels->panel_vectors,
-        .bytes = bytes,
-        .dw = (float *)(block + head),
-        .pw = (float *)(block + head + dw_bytes),
-        .bias = (float *)(block + head + dw_bytes + pw_bytes),
-        .lane = (int32_t *)(block + head + dw_bytes + pw_bytes + bias_bytes),
-    };
-    memset(p->bias, 0, (size_t)bias_bytes);
-    if (bias)
-        memcpy(p->bias, bias, (size_t)d->out_channels * sizeof *bias);
-    pack_depthwise(p, dw);
-    pack_pointwise(p, pw);
-    if (lane_bytes)
-        pack_lanes(p);
-    *plan = p;
+    prepare(p, d, kernels, &n, memory, dw, bias);
+    p->pw_form = form;
+    p->pw = pw;
+    if (form == CSEP_PW_PACKED) {
+        p->pw = (float *)(memory + before_pw);
+        pack_pointwise(p, pw, (float *)(memory + before_pw));
+    }
     return CSEP_OK;
 }
 
@@ -237,7 +306,7 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_floats / vl * vl);
 
     const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
-                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES);
+                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - s->panel_bytes);
     const int64_t tile_bytes = s->panels_outer ? large : TILE_BYTES;
     const int64_t pixel_bytes = s->depth_chunk * (int64_t)sizeof(float);
     const int64_t pixels = max64(tile_bytes / pixel_bytes, mr);
@@ -255,6 +324,7 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile_pixels | 1) * vl;
     s->scratch_bytes = s->a_step * (s->depth_chunk / vl) * (int64_t)sizeof(float);
+    s->scratch_bytes = round_up(s->scratch_bytes, ALIGNMENT) + s->panel_bytes;
 }
 
 csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int num_threads,
@@ -278,6 +348,8 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
 
     const int64_t l2 = csep_l2_bytes();
     const int64_t weights = p->depth * p->desc.out_channels * (int64_t)sizeof(float);
+    s->panel_bytes =
+        p->pw_form == CSEP_PW_ON_THE_WAY ? p->depth * panel * (int64_t)sizeof(float) : 0;
     s->panels_outer = weights > l2 / L2_PART_FOR_WEIGHTS;
     s->splits = choose_splits(p, s);
     if (s->rows > 0)

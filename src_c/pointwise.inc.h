@@ -8,19 +8,21 @@
  * same bits whatever the tile.
  */
 
-/* Lines of memory that later work will read, asked for during this work's arithmetic. */
+/* Memory that later work will read, asked for during this work's arithmetic. */
+enum { LINE_BYTES = 64, PIECE_FLOATS = 2 * LINE_BYTES / sizeof(real) };
+
 typedef struct prefetch {
     const char *at;
-    int lines; /* per VL steps of depth */
+    int64_t step; /* bytes between pieces of two cache lines */
+    int pieces;   /* per VL steps of depth */
 } prefetch;
-
-enum { LINE_BYTES = 64 };
 
 typedef struct tile_job {
     const real *a;
     int64_t a_step;
     int64_t k;
     const real *b;
+    int64_t b_step;
     const real *bias; /* of this panel; NULL: start from c */
     real *c;
     prefetch ahead;
@@ -65,22 +67,25 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
         }
     }
 
-    const char *ahead = t->ahead.at;
     const real *a = t->a;
     const real *b = t->b;
+    const int64_t b_step = t->b_step;
+    const char *ahead = t->ahead.at;
     for (int64_t block = t->k / VL; block > 0; block--) {
-        for (int i = 0; i < t->ahead.lines; i++, ahead += LINE_BYTES)
+        for (int i = 0; i < t->ahead.pieces; i++, ahead += t->ahead.step) {
             v_prefetch_l2(ahead);
+            v_prefetch_l2(ahead + LINE_BYTES);
+        }
         for (int kk = 0; kk < VL; kk += 2) {
             pw_step(acc, a + kk, b, MR, NV);
-            pw_step(acc, a + kk + 1, b + NV * VL, MR, NV);
-            b += 2 * NV * VL;
+            pw_step(acc, a + kk + 1, b + b_step, MR, NV);
+            b += 2 * b_step;
         }
         a += t->a_step;
     }
     for (int64_t kk = 0; kk < t->k % VL; kk++) {
         pw_step(acc, a + kk, b, MR, NV);
-        b += NV * VL;
+        b += b_step;
     }
 
     UNROLL
@@ -145,7 +150,9 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         .a = job->a + first * VL,
         .a_step = job->a_step,
         .k = job->k,
-        .b = job->b + panel * width * job->k_total + job->k_first * vectors * VL,
+        .b = job->b_step ? job->b + panel * width + job->k_first * job->b_step
+                         : job->b + panel * width * job->k_total + job->k_first * vectors * VL,
+        .b_step = job->b_step ? job->b_step : vectors * VL,
         .bias = job->bias ? job->bias + panel * width : 0,
         .c = job->c + first * job->ldc + panel * width,
         .ldc = job->ldc,
@@ -162,18 +169,21 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
             pw_tile_3(n, &t);
         t.a += n * VL;
         t.c += n * job->ldc;
-        t.ahead.at += job->k / VL * t.ahead.lines * LINE_BYTES;
+        t.ahead.at += job->k / VL * t.ahead.pieces * t.ahead.step;
     }
     *ahead = t.ahead;
 }
 
-/* Asks for floats of memory evenly over a product of this many tiles. */
-static prefetch pw_prefetch(const csep_pointwise_job *job, const real *at, int64_t floats,
-                            int64_t tiles)
+/* Spreads pieces of memory evenly over a product of this many tiles. */
+static prefetch pw_prefetch(const csep_pointwise_job *job, const real *at, int64_t pieces,
+                            int64_t step, int64_t tiles)
 {
-    const int64_t lines = (floats * (int64_t)sizeof(real) + LINE_BYTES - 1) / LINE_BYTES;
-    const int64_t steps = tiles * (job->k / VL);
-    return (prefetch){(const char *)at, at && steps ? (int)((lines + steps - 1) / steps) : 0};
+    const int64_t turns = tiles * (job->k / VL);
+    return (prefetch){
+        .at = (const char *)at,
+        .step = step * (int64_t)sizeof(real),
+        .pieces = at && turns ? (int)((pieces + turns - 1) / turns) : 0,
+    };
 }
 
 static void pointwise(const csep_pointwise_job *job)
@@ -187,12 +197,13 @@ static void pointwise(const csep_pointwise_job *job)
         const int64_t panel = width * job->k_total;
         for (int64_t p = 0; p < panels; p++) {
             const real *next = p + 1 < panels ? job->b + (p + 1) * panel : 0;
-            prefetch ahead = pw_prefetch(job, next, panel, groups);
+            prefetch ahead = pw_prefetch(job, next, panel / PIECE_FLOATS, PIECE_FLOATS, groups);
             pw_panel(job, p, 0, job->rows, &ahead);
         }
         return;
     }
-    prefetch ahead = pw_prefetch(job, job->ahead, job->ahead_floats, groups * panels);
+    prefetch ahead =
+        pw_prefetch(job, job->ahead, job->ahead_pieces, job->ahead_step, groups * panels);
     const int64_t shorter = job->rows / groups;
     const int64_t taller = job->rows % groups;
     for (int64_t g = 0, first = 0; g < groups; g++) {

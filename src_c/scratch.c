@@ -10,29 +10,32 @@ typedef struct block {
     int64_t bytes;
 } block;
 
-static _Thread_local block mine;
+static _Thread_local block blocks[CSEP_PURPOSES];
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int has_key;
 
-static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free) == 0; }
-
-void *csep_scratch(int64_t bytes)
+static void free_all(void *thread_blocks)
 {
-    if (mine.bytes >= bytes)
-        return mine.memory;
+    for (int i = 0; i < CSEP_PURPOSES; i++)
+        free(((block *)thread_blocks)[i].memory);
+}
+
+static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free_all) == 0; }
+
+void *csep_scratch(csep_purpose purpose, int64_t bytes)
+{
+    block *mine = &blocks[purpose];
+    if (mine->bytes >= bytes)
+        return mine->memory;
     pthread_once(&once, make_key);
-    if (!has_key)
+    if (!has_key || pthread_setspecific(at_thread_end, blocks) != 0)
         return NULL;
     const int64_t whole = (bytes + 63) / 64 * 64;
     void *memory = aligned_alloc(64, (size_t)whole);
     if (!memory)
         return NULL;
-    if (pthread_setspecific(at_thread_end, memory) != 0) {
-        free(memory);
-        return NULL;
-    }
-    free(mine.memory);
-    mine = (block){memory, whole};
+    free(mine->memory);
+    *mine = (block){memory, whole};
     return memory;
 }

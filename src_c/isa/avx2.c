@@ -35,6 +35,7 @@ INLINE vindex v_index(const int32_t *p) { return _mm256_loadu_si256((const __m25
 INLINE vec v_expand(vec v, vindex lane) { return _mm256_permutevar8x32_ps(v, lane); }
 
 #include "../depthwise.inc.h"
+#include "../pack.inc.h"
 #include "../pointwise.inc.h"
 #include "../probe.inc.h"
 
@@ -50,6 +51,7 @@ const csep_kernels csep_kernels_avx2 = {
     .panel_vectors = 2,
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
+    .pack_panel = pack_panel,
     .fma_probe = fma_probe,
     .read_probe = read_probe,
     .write_probe = write_probe,

@@ -37,6 +37,7 @@ INLINE vindex v_index(const int32_t *p) { return _mm512_loadu_si512(p); }
 INLINE vec v_expand(vec v, vindex lane) { return _mm512_permutexvar_ps(lane, v); }
 
 #include "../depthwise.inc.h"
+#include "../pack.inc.h"
 #include "../pointwise.inc.h"
 #include "../probe.inc.h"
 
@@ -52,6 +53,7 @@ const csep_kernels csep_kernels_avx512 = {
     .panel_vectors = 2,
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
+    .pack_panel = pack_panel,
     .fma_probe = fma_probe,
     .read_probe = read_probe,
     .write_probe = write_probe,

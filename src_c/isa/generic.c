@@ -57,6 +57,7 @@ INLINE vec v_expand(vec v, vindex i)
 }
 
 #include "../depthwise.inc.h"
+#include "../pack.inc.h"
 #include "../pointwise.inc.h"
 #include "../probe.inc.h"
 
@@ -72,6 +73,7 @@ const csep_kernels csep_kernels_generic = {
     .panel_vectors = 2,
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
+    .pack_panel = pack_panel,
     .fma_probe = fma_probe,
     .read_probe = read_probe,
     .write_probe = write_probe,
