@@ -113,8 +113,6 @@ static int64_t input_row(const call *c, int64_t row, int past_the_last)
     return row / c->schedule->out_h * height + in;
 }
 
-enum { AHEAD_FLOATS = 32 }; /* in a piece of 128 bytes */
-
 /* While a tile is multiplied, the input of the one this thread will probably take next is brought
  * to L2, evenly over the product: measured 4 to 12 % on layers whose input comes from memory. */
 static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
@@ -134,25 +132,32 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
     if (rows <= 0)
         return;
     product->ahead = c->x + first * row_floats;
-    product->ahead_pieces = rows * row_floats / AHEAD_FLOATS;
-    product->ahead_step = AHEAD_FLOATS;
+    product->ahead_pieces = 1;
+    product->ahead_floats = rows * row_floats;
 }
 
-/* The product of a tile with weights that are not packed: panel by panel through scratch, the
- * caller's next columns being brought to L2 meanwhile. */
-static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *panel)
+/* The product of a tile with weights that are not packed: some panels at a time through scratch,
+ * the caller's next columns being brought to L2 meanwhile.  Several at a time, since each row of a
+ * wide matrix is on a page of its own. */
+static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *packed)
 {
     const csep_plan *p = c->plan;
-    const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
+    const int64_t panel = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
+    const int64_t width = panel * c->schedule->panels_packed;
     const float *b = job.b;
     job.panels_outer = 0;
-    job.b = panel;
+    job.b = packed;
     for (int64_t left = job.columns; left > 0; left -= width) {
+        const int64_t next = left - width;
         job.columns = left < width ? left : width;
-        job.ahead = left > width ? b + width : NULL;
+        job.ahead = next > 0 ? b + width : NULL;
         job.ahead_pieces = p->depth;
+        job.ahead_floats = next < width ? next : width;
         job.ahead_step = co;
-        p->kernels->pack_panel(b, co, p->depth, job.columns, panel);
+        for (int64_t at = 0; at < job.columns; at += panel) {
+            const int64_t columns = job.columns - at < panel ? job.columns - at : panel;
+            p->kernels->pack_panel(b + at, co, p->depth, columns, packed + at * p->depth);
+        }
         p->kernels->pointwise(&job);
         b += width;
         job.c += width;
@@ -193,7 +198,7 @@ static void run_job(const call *c, int64_t index, float *a)
         job.k_first = k;
         depthwise_tile(c, &t, k, job.k, a);
         if (p->pw_form == CSEP_PW_ON_THE_WAY)
-            multiply_on_the_way(c, job, a + (s->scratch_bytes - s->panel_bytes) / 4);
+            multiply_on_the_way(c, job, a + s->tile_bytes / (int64_t)sizeof *a);
         else
             p->kernels->pointwise(&job);
         job.bias = 0;

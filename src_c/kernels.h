@@ -52,8 +52,9 @@ typedef struct csep_pointwise_job {
     float *c;          /* row 0, first column of the first panel */
     int64_t ldc;
     const float *ahead;    /* what the next job will read, to be brought to L2; or NULL: */
-    int64_t ahead_pieces;  /* so many pieces of 128 bytes, ... */
-    int64_t ahead_step;    /* ... so many floats apart */
+    int64_t ahead_pieces;  /* so many pieces ... */
+    int64_t ahead_floats;  /* ... of so many floats each, ... */
+    int64_t ahead_step;    /* ... so many apart */
     int64_t columns;       /* columns from c to the end of the last panel */
     int64_t panel_vectors; /* vectors of every panel but a narrower last one */
     /* 1: each panel meets all rows before the next one is touched, which is brought to L2 while

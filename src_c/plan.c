@@ -305,8 +305,11 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     const int64_t pixel_floats = CSEP_MAX_SCRATCH_BYTES / ((mr + 1) * (int64_t)sizeof(float));
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_floats / vl * vl);
 
+    const int64_t panel_bytes = p->pw_form == CSEP_PW_ON_THE_WAY
+                                    ? p->depth * p->panel_vectors * vl * (int64_t)sizeof(float)
+                                    : 0;
     const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
-                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - s->panel_bytes);
+                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - panel_bytes);
     const int64_t tile_bytes = s->panels_outer ? large : TILE_BYTES;
     const int64_t pixel_bytes = s->depth_chunk * (int64_t)sizeof(float);
     const int64_t pixels = max64(tile_bytes / pixel_bytes, mr);
@@ -323,8 +326,11 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
         ceil_div(s->rows, s->row_tiles) * ceil_div(s->out_w, s->column_tiles);
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile_pixels | 1) * vl;
-    s->scratch_bytes = s->a_step * (s->depth_chunk / vl) * (int64_t)sizeof(float);
-    s->scratch_bytes = round_up(s->scratch_bytes, ALIGNMENT) + s->panel_bytes;
+    s->tile_bytes = s->a_step * (s->depth_chunk / vl) * (int64_t)sizeof(float);
+    s->tile_bytes = round_up(s->tile_bytes, ALIGNMENT);
+    s->panels_packed =
+        panel_bytes ? min64((CSEP_MAX_SCRATCH_BYTES - s->tile_bytes) / panel_bytes, s->panels) : 0;
+    s->scratch_bytes = s->tile_bytes + s->panels_packed * panel_bytes;
 }
 
 csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int num_threads,
@@ -348,8 +354,6 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
 
     const int64_t l2 = csep_l2_bytes();
     const int64_t weights = p->depth * p->desc.out_channels * (int64_t)sizeof(float);
-    s->panel_bytes =
-        p->pw_form == CSEP_PW_ON_THE_WAY ? p->depth * panel * (int64_t)sizeof(float) : 0;
     s->panels_outer = weights > l2 / L2_PART_FOR_WEIGHTS;
     s->splits = choose_splits(p, s);
     if (s->rows > 0)

@@ -8,14 +8,28 @@
  * same bits whatever the tile.
  */
 
-/* Memory that later work will read, asked for during this work's arithmetic. */
-enum { LINE_BYTES = 64, PIECE_FLOATS = 2 * LINE_BYTES / sizeof(real) };
+/* Memory that later work will read, asked for during this work's arithmetic: pieces of so many
+ * lines, a step of bytes apart. */
+enum { LINE_BYTES = 64, LINE_FLOATS = LINE_BYTES / sizeof(real) };
 
 typedef struct prefetch {
-    const char *at;
-    int64_t step; /* bytes between pieces of two cache lines */
-    int pieces;   /* per VL steps of depth */
+    const char *at; /* the piece */
+    int line;       /* the next line of it */
+    int lines;
+    int64_t step;
+    int per_turn; /* lines asked for at every VL steps of depth: few, or loads have to wait */
 } prefetch;
+
+INLINE void pw_prefetch_turn(prefetch *p)
+{
+    for (int i = 0; i < p->per_turn; i++) {
+        v_prefetch_l2(p->at + p->line * LINE_BYTES);
+        if (++p->line == p->lines) {
+            p->line = 0;
+            p->at += p->step;
+        }
+    }
+}
 
 typedef struct tile_job {
     const real *a;
@@ -25,7 +39,7 @@ typedef struct tile_job {
     int64_t b_step;
     const real *bias; /* of this panel; NULL: start from c */
     real *c;
-    prefetch ahead;
+    prefetch *ahead;
     int64_t ldc;
     int last_lanes; /* lanes of the last vector that exist in c */
 } tile_job;
@@ -70,12 +84,9 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
     const real *a = t->a;
     const real *b = t->b;
     const int64_t b_step = t->b_step;
-    const char *ahead = t->ahead.at;
+    prefetch ahead = *t->ahead;
     for (int64_t block = t->k / VL; block > 0; block--) {
-        for (int i = 0; i < t->ahead.pieces; i++, ahead += t->ahead.step) {
-            v_prefetch_l2(ahead);
-            v_prefetch_l2(ahead + LINE_BYTES);
-        }
+        pw_prefetch_turn(&ahead);
         for (int kk = 0; kk < VL; kk += 2) {
             pw_step(acc, a + kk, b, MR, NV);
             pw_step(acc, a + kk + 1, b + b_step, MR, NV);
@@ -87,6 +98,7 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
         pw_step(acc, a + kk, b, MR, NV);
         b += b_step;
     }
+    *t->ahead = ahead;
 
     UNROLL
     for (int r = 0; r < MR; r++) {
@@ -157,7 +169,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         .c = job->c + first * job->ldc + panel * width,
         .ldc = job->ldc,
         .last_lanes = (int)(columns - (vectors - 1) * VL),
-        .ahead = *ahead,
+        .ahead = ahead,
     };
     for (int64_t i = 0; i < tiles; i++) {
         const int n = (int)(shorter + (i < taller));
@@ -169,21 +181,35 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
             pw_tile_3(n, &t);
         t.a += n * VL;
         t.c += n * job->ldc;
-        t.ahead.at += job->k / VL * t.ahead.pieces * t.ahead.step;
     }
-    *ahead = t.ahead;
 }
 
-/* Spreads pieces of memory evenly over a product of this many tiles. */
-static prefetch pw_prefetch(const csep_pointwise_job *job, const real *at, int64_t pieces,
-                            int64_t step, int64_t tiles)
+/* Spreads what is ahead evenly over a product of this many tiles. */
+static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
 {
     const int64_t turns = tiles * (job->k / VL);
+    if (!job->ahead || !turns)
+        return (prefetch){0};
+    const int64_t lines = (job->ahead_floats + LINE_FLOATS - 1) / LINE_FLOATS;
     return (prefetch){
-        .at = (const char *)at,
-        .step = step * (int64_t)sizeof(real),
-        .pieces = at && turns ? (int)((pieces + turns - 1) / turns) : 0,
+        .at = (const char *)job->ahead,
+        .lines = (int)lines,
+        .step = job->ahead_step * (int64_t)sizeof(real),
+        .per_turn = (int)((job->ahead_pieces * lines + turns - 1) / turns),
     };
+}
+
+/* Each panel meets all rows before the next one, which is brought to L2 meanwhile. */
+static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t groups)
+{
+    const int64_t panel = job.panel_vectors * VL * job.k_total;
+    job.ahead_pieces = 1;
+    job.ahead_floats = panel;
+    for (int64_t p = 0; p < panels; p++) {
+        job.ahead = p + 1 < panels ? job.b + (p + 1) * panel : 0;
+        prefetch ahead = pw_prefetch(&job, groups);
+        pw_panel(&job, p, 0, job.rows, &ahead);
+    }
 }
 
 static void pointwise(const csep_pointwise_job *job)
@@ -194,16 +220,10 @@ static void pointwise(const csep_pointwise_job *job)
     const int64_t groups = (job->rows + mr - 1) / mr;
 
     if (job->panels_outer) {
-        const int64_t panel = width * job->k_total;
-        for (int64_t p = 0; p < panels; p++) {
-            const real *next = p + 1 < panels ? job->b + (p + 1) * panel : 0;
-            prefetch ahead = pw_prefetch(job, next, panel / PIECE_FLOATS, PIECE_FLOATS, groups);
-            pw_panel(job, p, 0, job->rows, &ahead);
-        }
+        pw_panels_outer(*job, panels, groups);
         return;
     }
-    prefetch ahead =
-        pw_prefetch(job, job->ahead, job->ahead_pieces, job->ahead_step, groups * panels);
+    prefetch ahead = pw_prefetch(job, groups * panels);
     const int64_t shorter = job->rows / groups;
     const int64_t taller = job->rows % groups;
     for (int64_t g = 0, first = 0; g < groups; g++) {
