@@ -136,32 +136,36 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
     product->ahead_floats = rows * row_floats;
 }
 
-/* The product of a tile with weights that are not packed: some panels at a time through scratch,
- * the caller's next columns being brought to L2 meanwhile.  Several at a time, since each row of a
- * wide matrix is on a page of its own. */
+/* The product of a tile with weights that are not packed: some rows of a panel at a time are copied
+ * to L1 and meet the whole tile, while the next ones are brought to L2.  Sums go through y in
+ * between.  (Whole panels, copied from L2 to L2, cost 1.5 times as much.) */
 static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *packed)
 {
     const csep_plan *p = c->plan;
-    const int64_t panel = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
-    const int64_t width = panel * c->schedule->panels_packed;
-    const float *b = job.b;
+    const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
+    const int64_t rows = c->schedule->rows_packed, depth = job.k, columns = job.columns;
+    const float *const a = job.a, *const b = job.b + job.k_first * co, *const bias = job.bias;
+
+    job.k_first = 0;
+    job.k_total = rows;
     job.panels_outer = 0;
     job.b = packed;
-    for (int64_t left = job.columns; left > 0; left -= width) {
-        const int64_t next = left - width;
-        job.columns = left < width ? left : width;
-        job.ahead = next > 0 ? b + width : NULL;
-        job.ahead_pieces = p->depth;
-        job.ahead_floats = next < width ? next : width;
-        job.ahead_step = co;
-        for (int64_t at = 0; at < job.columns; at += panel) {
-            const int64_t columns = job.columns - at < panel ? job.columns - at : panel;
-            p->kernels->pack_panel(b + at, co, p->depth, columns, packed + at * p->depth);
+    job.ahead_pieces = rows;
+    job.ahead_step = co;
+    for (int64_t at = 0; at < columns; at += width) {
+        job.columns = columns - at < width ? columns - at : width;
+        for (int64_t k = 0; k < depth; k += rows) {
+            const int64_t next = k + rows < depth ? k + rows : 0;
+            job.k = next ? rows : depth - k;
+            job.k_total = job.k;
+            job.a = a + k / p->kernels->vl * job.a_step;
+            job.bias = k || !bias ? NULL : bias + at;
+            job.ahead = next ? b + next * co + at : at + width < columns ? b + at + width : NULL;
+            job.ahead_floats = job.columns;
+            p->kernels->pack_panel(b + k * co + at, co, job.k, job.columns, packed);
+            p->kernels->pointwise(&job);
         }
-        p->kernels->pointwise(&job);
-        b += width;
         job.c += width;
-        job.bias += width;
     }
 }
 

@@ -23,11 +23,8 @@ enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 /* A matrix this small is in L1 after its first use, packed or not. */
 #define IN_PLACE_BYTES (INT64_C(32) << 10)
 
-/* The largest panel that is packed into scratch when its turn comes. */
-#define PANEL_BYTES (INT64_C(224) << 10)
-
-/* Room for one more pixel per channel block, at most. */
-#define ROUNDING_BYTES (INT64_C(64) << 10)
+/* What is packed at a time of weights that are packed on the way: a part of L1. */
+#define PACKED_ON_THE_WAY_BYTES (INT64_C(16) << 10)
 
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
 #define THREAD_WORK 2.0e6
@@ -250,12 +247,10 @@ csep_status csep_make_passing_plan(csep_plan *p, const csep_conv_desc *d, const 
         return status;
 
     const csep_kernels *kernels = csep_active_kernels();
-    const int64_t panel =
-        n.pw / round_up(d->out_channels, kernels->vl) * kernels->vl * kernels->panel_vectors;
     csep_pw_form form = CSEP_PW_PACKED;
     if (d->out_channels % kernels->vl == 0 && n.pw <= IN_PLACE_BYTES)
         form = CSEP_PW_IN_PLACE;
-    else if (n.pw > csep_l2_bytes() / L2_PART_FOR_WEIGHTS && panel <= PANEL_BYTES)
+    else if (n.pw > csep_l2_bytes() / L2_PART_FOR_WEIGHTS)
         form = CSEP_PW_ON_THE_WAY;
     const int64_t before_pw = n.dw + n.bias + n.lane;
     const int64_t bytes = before_pw + (form == CSEP_PW_PACKED ? n.pw : 0);
@@ -305,14 +300,14 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     const int64_t pixel_floats = CSEP_MAX_SCRATCH_BYTES / ((mr + 1) * (int64_t)sizeof(float));
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_floats / vl * vl);
 
-    const int64_t panel_bytes = p->pw_form == CSEP_PW_ON_THE_WAY
-                                    ? p->depth * p->panel_vectors * vl * (int64_t)sizeof(float)
-                                    : 0;
+    const int64_t row_bytes = p->panel_vectors * vl * (int64_t)sizeof(float);
+    const int64_t packed_bytes = p->pw_form == CSEP_PW_ON_THE_WAY ? PACKED_ON_THE_WAY_BYTES : 0;
+    s->rows_packed = packed_bytes / row_bytes;
     const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
-                                CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - panel_bytes);
+                                CSEP_MAX_SCRATCH_BYTES - packed_bytes);
     const int64_t tile_bytes = s->panels_outer ? large : TILE_BYTES;
     const int64_t pixel_bytes = s->depth_chunk * (int64_t)sizeof(float);
-    const int64_t pixels = max64(tile_bytes / pixel_bytes, mr);
+    const int64_t pixels = max64(tile_bytes / pixel_bytes - 1, mr);
     if (pixels < s->out_w) {
         s->row_tiles = s->rows;
         s->column_tiles = ceil_div(s->out_w, pixels);
@@ -328,9 +323,7 @@ static void choose_tiles(const csep_plan *p, csep_schedule *s)
     s->a_step = (tile_pixels | 1) * vl;
     s->tile_bytes = s->a_step * (s->depth_chunk / vl) * (int64_t)sizeof(float);
     s->tile_bytes = round_up(s->tile_bytes, ALIGNMENT);
-    s->panels_packed =
-        panel_bytes ? min64((CSEP_MAX_SCRATCH_BYTES - s->tile_bytes) / panel_bytes, s->panels) : 0;
-    s->scratch_bytes = s->tile_bytes + s->panels_packed * panel_bytes;
+    s->scratch_bytes = s->tile_bytes + packed_bytes;
 }
 
 csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int num_threads,

@@ -38,8 +38,8 @@ typedef struct csep_schedule {
     int64_t depth_chunk;   /* channels of K in scratch at a time, a multiple of vl */
     int64_t a_step;        /* floats between channel blocks in scratch */
     int64_t tile_bytes;    /* of one thread's scratch, for the depthwise result */
-    int64_t panels_packed; /* CSEP_PW_ON_THE_WAY: how many at a time, after the tile's bytes */
-    int64_t scratch_bytes; /* of one thread, both together */
+    int64_t rows_packed;   /* CSEP_PW_ON_THE_WAY: rows of a panel, after the tile in scratch */
+    int64_t scratch_bytes; /* of one thread */
     int panels_outer;
     int threads;
 } csep_schedule;
