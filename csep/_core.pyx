@@ -63,18 +63,20 @@ def fma_probe(int64_t iterations):
     return flops
 
 
-def read_probe(const float[::1] array not None):
-    """Read a flat array once with vector loads."""
-    cdef double total
+def read_probe(const float[::1] array not None, int repeats=1):
+    """Read a flat array with vector loads."""
+    cdef double total = 0
     with nogil:
-        total = csep_read_probe(&array[0], array.shape[0])
+        for _ in range(repeats):
+            total += csep_read_probe(&array[0], array.shape[0])
     return total
 
 
-def write_probe(float[::1] array not None):
+def write_probe(float[::1] array not None, int repeats=1):
     """Write zeros over a flat array with vector stores."""
     with nogil:
-        csep_write_probe(&array[0], array.shape[0])
+        for _ in range(repeats):
+            csep_write_probe(&array[0], array.shape[0])
 
 
 cdef raise_status(csep_status status):
