@@ -132,8 +132,7 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
     if (rows <= 0)
         return;
     product->ahead = c->x + first * row_floats;
-    product->ahead_pieces = 1;
-    product->ahead_floats = rows * row_floats;
+    product->ahead_count = rows * row_floats;
 }
 
 /* The product of a tile with weights that are not packed: some rows of a panel at a time are copied
@@ -142,15 +141,15 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
 static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *packed)
 {
     const csep_plan *p = c->plan;
-    const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
+    const int64_t vl = p->kernels->vl, co = p->desc.out_channels;
+    const int64_t width = p->panel_vectors * vl;
     const int64_t rows = c->schedule->rows_packed, depth = job.k, columns = job.columns;
     const float *const a = job.a, *const b = job.b + job.k_first * co, *const bias = job.bias;
 
     job.k_first = 0;
-    job.k_total = rows;
     job.panels_outer = 0;
     job.b = packed;
-    job.ahead_pieces = rows;
+    job.ahead_count = rows;
     job.ahead_step = co;
     for (int64_t at = 0; at < columns; at += width) {
         job.columns = columns - at < width ? columns - at : width;
@@ -158,10 +157,10 @@ static void multiply_on_the_way(const call *c, csep_pointwise_job job, float *pa
             const int64_t next = k + rows < depth ? k + rows : 0;
             job.k = next ? rows : depth - k;
             job.k_total = job.k;
-            job.a = a + k / p->kernels->vl * job.a_step;
+            job.b_step = (job.columns + vl - 1) / vl * vl;
+            job.a = a + k / vl * job.a_step;
             job.bias = k || !bias ? NULL : bias + at;
             job.ahead = next ? b + next * co + at : at + width < columns ? b + at + width : NULL;
-            job.ahead_floats = job.columns;
             p->kernels->pack_panel(b + k * co + at, co, job.k, job.columns, packed);
             p->kernels->pointwise(&job);
         }
@@ -195,7 +194,7 @@ static void run_job(const call *c, int64_t index, float *a)
         .panel_vectors = p->panel_vectors,
         .panels_outer = s->panels_outer,
     };
-    if (s->depth_chunk >= p->depth)
+    if (packed && s->depth_chunk >= p->depth)
         prefetch_next_tile(c, index, &t, &job);
     for (int64_t k = 0; k < p->depth; k += s->depth_chunk) {
         job.k = p->depth - k < s->depth_chunk ? p->depth - k : s->depth_chunk;

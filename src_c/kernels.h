@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define CSEP_MAX_PANEL_VECTORS 3
+#define CSEP_MAX_PANEL_VECTORS 2
 
 /* What one output row needs: kernel rows outside the image are left out here, columns outside by
  * the kernel. */
@@ -47,14 +47,15 @@ typedef struct csep_pointwise_job {
     int64_t k_total;
     int64_t rows;
     const float *b;    /* panels one after the other, [k_total][vectors * vl] each; or, ... */
-    int64_t b_step;    /* ... if not 0, a row-major matrix of whole vectors with this row step */
+    int64_t b_step;    /* ... if not 0, rows of whole vectors so many floats apart */
     const float *bias; /* padded to whole vectors; NULL to add to what c holds */
     float *c;          /* row 0, first column of the first panel */
     int64_t ldc;
-    const float *ahead;    /* what the next job will read, to be brought to L2; or NULL: */
-    int64_t ahead_pieces;  /* so many pieces ... */
-    int64_t ahead_floats;  /* ... of so many floats each, ... */
-    int64_t ahead_step;    /* ... so many apart */
+    /* What the next job will read, to be brought to L2, or NULL: ahead_count floats; with b_step,
+     * so many pieces as long as a row of the panel, ahead_step floats apart. */
+    const float *ahead;
+    int64_t ahead_count;
+    int64_t ahead_step;
     int64_t columns;       /* columns from c to the end of the last panel */
     int64_t panel_vectors; /* vectors of every panel but a narrower last one */
     /* 1: each panel meets all rows before the next one is touched, which is brought to L2 while

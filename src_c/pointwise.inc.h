@@ -8,28 +8,15 @@
  * same bits whatever the tile.
  */
 
-/* Memory that later work will read, asked for during this work's arithmetic: pieces of so many
- * lines, a step of bytes apart. */
-enum { LINE_BYTES = 64, LINE_FLOATS = LINE_BYTES / sizeof(real) };
+/* Memory that later work will read, asked for during this work's arithmetic. */
+enum { LINE_BYTES = 64 };
 
 typedef struct prefetch {
-    const char *at; /* the piece */
-    int line;       /* the next line of it */
-    int lines;
-    int64_t step;
-    int per_turn; /* lines asked for at every VL steps of depth: few, or loads have to wait */
+    const char *at;
+    int64_t step; /* STRIDED: bytes between pieces as long as a row of the panel */
+    int per_turn; /* lines, STRIDED: pieces, asked for at every VL steps of depth: few, or loads
+                   * have to wait */
 } prefetch;
-
-INLINE void pw_prefetch_turn(prefetch *p)
-{
-    for (int i = 0; i < p->per_turn; i++) {
-        v_prefetch_l2(p->at + p->line * LINE_BYTES);
-        if (++p->line == p->lines) {
-            p->line = 0;
-            p->at += p->step;
-        }
-    }
-}
 
 typedef struct tile_job {
     const real *a;
@@ -39,7 +26,7 @@ typedef struct tile_job {
     int64_t b_step;
     const real *bias; /* of this panel; NULL: start from c */
     real *c;
-    prefetch *ahead;
+    const prefetch *ahead; /* not a copy: what was just stored by parts is slow to load whole */
     int64_t ldc;
     int last_lanes; /* lanes of the last vector that exist in c */
 } tile_job;
@@ -60,7 +47,9 @@ INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const rea
     }
 }
 
-INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
+/* STRIDED: B's rows are b_step apart, and so are the pieces ahead.  Otherwise both are in one
+ * piece, which saves the registers that 8 % of the speed with AVX2 hung on. */
+INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STRIDED)
 {
     vec acc[MAX_ROWS][CSEP_MAX_PANEL_VECTORS];
     const vmask last = v_mask(t->last_lanes);
@@ -83,10 +72,15 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
 
     const real *a = t->a;
     const real *b = t->b;
-    const int64_t b_step = t->b_step;
-    prefetch ahead = *t->ahead;
+    const int64_t b_step = STRIDED ? t->b_step : NV * VL;
+    const char *ahead = t->ahead->at;
     for (int64_t block = t->k / VL; block > 0; block--) {
-        pw_prefetch_turn(&ahead);
+        for (int i = 0; i < t->ahead->per_turn; i++) {
+            v_prefetch_l2(ahead);
+            for (int l = LINE_BYTES; STRIDED && l < NV * VL * (int)sizeof(real); l += LINE_BYTES)
+                v_prefetch_l2(ahead + l);
+            ahead += STRIDED ? t->ahead->step : LINE_BYTES;
+        }
         for (int kk = 0; kk < VL; kk += 2) {
             pw_step(acc, a + kk, b, MR, NV);
             pw_step(acc, a + kk + 1, b + b_step, MR, NV);
@@ -98,7 +92,6 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
         pw_step(acc, a + kk, b, MR, NV);
         b += b_step;
     }
-    *t->ahead = ahead;
 
     UNROLL
     for (int r = 0; r < MR; r++) {
@@ -114,36 +107,43 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV)
 }
 
 /* The bound is a constant of the instruction set: cases above it compile to nothing. */
-#define PW_CASE(n, bound, vectors)                                                                 \
+#define PW_CASE(n, bound, vectors, strided)                                                        \
     case n:                                                                                        \
         if (n <= bound)                                                                            \
-            pw_tile(t, n <= bound ? n : 1, vectors);                                               \
+            pw_tile(t, n <= bound ? n : 1, vectors, strided);                                      \
         break;
-#define PW_SWITCH(rows, bound, vectors)                                                            \
+#define PW_SWITCH(rows, bound, vectors, strided)                                                   \
     switch (rows) {                                                                                \
-        PW_CASE(1, bound, vectors)                                                                 \
-        PW_CASE(2, bound, vectors)                                                                 \
-        PW_CASE(3, bound, vectors)                                                                 \
-        PW_CASE(4, bound, vectors)                                                                 \
-        PW_CASE(5, bound, vectors)                                                                 \
-        PW_CASE(6, bound, vectors)                                                                 \
-        PW_CASE(7, bound, vectors)                                                                 \
-        PW_CASE(8, bound, vectors)                                                                 \
-        PW_CASE(9, bound, vectors)                                                                 \
-        PW_CASE(10, bound, vectors)                                                                \
-        PW_CASE(11, bound, vectors)                                                                \
-        PW_CASE(12, bound, vectors)                                                                \
-        PW_CASE(13, bound, vectors)                                                                \
-        PW_CASE(14, bound, vectors)                                                                \
+        PW_CASE(1, bound, vectors, strided)                                                        \
+        PW_CASE(2, bound, vectors, strided)                                                        \
+        PW_CASE(3, bound, vectors, strided)                                                        \
+        PW_CASE(4, bound, vectors, strided)                                                        \
+        PW_CASE(5, bound, vectors, strided)                                                        \
+        PW_CASE(6, bound, vectors, strided)                                                        \
+        PW_CASE(7, bound, vectors, strided)                                                        \
+        PW_CASE(8, bound, vectors, strided)                                                        \
+        PW_CASE(9, bound, vectors, strided)                                                        \
+        PW_CASE(10, bound, vectors, strided)                                                       \
+        PW_CASE(11, bound, vectors, strided)                                                       \
+        PW_CASE(12, bound, vectors, strided)                                                       \
+        PW_CASE(13, bound, vectors, strided)                                                       \
+        PW_CASE(14, bound, vectors, strided)                                                       \
     }
 
-static NOINLINE void pw_tile_1(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_1, 1) }
-static NOINLINE void pw_tile_2(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_2, 2) }
-static NOINLINE void pw_tile_3(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_3, 3) }
+typedef void (*tile_fn)(int rows, const tile_job *t);
+static void pw_tile_1(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_1, 1, 0) }
+static void pw_tile_2(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_2, 2, 0) }
+static void pw_strided_1(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_1, 1, 1) }
+static void pw_strided_2(int rows, const tile_job *t) { PW_SWITCH(rows, MAX_ROWS_2, 2, 1) }
 #undef PW_SWITCH
 #undef PW_CASE
 
-static const int max_rows[CSEP_MAX_PANEL_VECTORS + 1] = {0, MAX_ROWS_1, MAX_ROWS_2, MAX_ROWS_3};
+/* By b_step != 0 and the panel's vectors. */
+static const tile_fn tile_fns[2][CSEP_MAX_PANEL_VECTORS + 1] = {
+    {0, pw_tile_1, pw_tile_2},
+    {0, pw_strided_1, pw_strided_2},
+};
+static const int max_rows[CSEP_MAX_PANEL_VECTORS + 1] = {0, MAX_ROWS_1, MAX_ROWS_2};
 
 /* Rows first .. first + rows - 1 of one panel, in tiles of nearly equal height. */
 static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first, int64_t rows,
@@ -171,16 +171,13 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         .last_lanes = (int)(columns - (vectors - 1) * VL),
         .ahead = ahead,
     };
+    const tile_fn run = tile_fns[job->b_step != 0][vectors];
     for (int64_t i = 0; i < tiles; i++) {
         const int n = (int)(shorter + (i < taller));
-        if (vectors == 1)
-            pw_tile_1(n, &t);
-        else if (vectors == 2)
-            pw_tile_2(n, &t);
-        else
-            pw_tile_3(n, &t);
+        run(n, &t);
         t.a += n * VL;
         t.c += n * job->ldc;
+        ahead->at += job->k / VL * ahead->per_turn * ahead->step;
     }
 }
 
@@ -190,12 +187,12 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
     const int64_t turns = tiles * (job->k / VL);
     if (!job->ahead || !turns)
         return (prefetch){0};
-    const int64_t lines = (job->ahead_floats + LINE_FLOATS - 1) / LINE_FLOATS;
+    const int strided = job->b_step != 0;
+    const int64_t floats = strided ? 1 : LINE_BYTES / (int64_t)sizeof(real);
     return (prefetch){
         .at = (const char *)job->ahead,
-        .lines = (int)lines,
-        .step = job->ahead_step * (int64_t)sizeof(real),
-        .per_turn = (int)((job->ahead_pieces * lines + turns - 1) / turns),
+        .step = strided ? job->ahead_step * (int64_t)sizeof(real) : LINE_BYTES,
+        .per_turn = (int)((job->ahead_count / floats + turns - 1) / turns),
     };
 }
 
@@ -203,8 +200,7 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
 static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t groups)
 {
     const int64_t panel = job.panel_vectors * VL * job.k_total;
-    job.ahead_pieces = 1;
-    job.ahead_floats = panel;
+    job.ahead_count = panel;
     for (int64_t p = 0; p < panels; p++) {
         job.ahead = p + 1 < panels ? job.b + (p + 1) * panel : 0;
         prefetch ahead = pw_prefetch(&job, groups);

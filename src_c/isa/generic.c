@@ -6,7 +6,7 @@
 #include "../kernels.h"
 #include "compiler.h"
 
-enum { VL = 4, MAX_ROWS = 8, MAX_ROWS_1 = 8, MAX_ROWS_2 = 5, MAX_ROWS_3 = 3, PROBE_CHAINS = 12 };
+enum { VL = 4, MAX_ROWS = 8, MAX_ROWS_1 = 8, MAX_ROWS_2 = 5, PROBE_CHAINS = 12 };
 
 typedef float real;
 typedef float vec __attribute__((vector_size(4 * sizeof(float))));
@@ -69,7 +69,7 @@ static const csep_depthwise_entry depthwise_entries[] = {
 const csep_kernels csep_kernels_generic = {
     .name = "generic",
     .vl = VL,
-    .max_rows = {0, MAX_ROWS_1, MAX_ROWS_2, MAX_ROWS_3},
+    .max_rows = {0, MAX_ROWS_1, MAX_ROWS_2},
     .panel_vectors = 2,
     .depthwise = depthwise_entries,
     .pointwise = pointwise,
