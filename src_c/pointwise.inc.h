@@ -154,9 +154,13 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
     const int64_t columns = left < width ? left : width;
     const int vectors = (int)((columns + VL - 1) / VL);
 
-    const int64_t tiles = (rows + max_rows[vectors] - 1) / max_rows[vectors];
-    const int64_t shorter = rows / tiles;
-    const int64_t taller = rows % tiles; /* this many tiles have one row more */
+    /* Divisions only where there is something to divide: with K = 32 they would show. */
+    int64_t tiles = 1, shorter = rows, taller = 0; /* this many tiles have one row more */
+    if (rows > max_rows[vectors]) {
+        tiles = (rows + max_rows[vectors] - 1) / max_rows[vectors];
+        shorter = rows / tiles;
+        taller = rows % tiles;
+    }
 
     tile_job t = {
         .a = job->a + first * VL,
