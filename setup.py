@@ -29,7 +29,10 @@ HEADERS = [name for name in C_FILES if name.endswith(".h")]
 
 ISA_FLAGS = {"generic": []}
 if X86:
-    ISA_FLAGS |= {"avx2": ["-mavx2", "-mfma", "-mprfchw"], "avx512": ["-mavx512f", "-mfma", "-mprfchw"]}
+    ISA_FLAGS |= {
+        "avx2": ["-mavx2", "-mfma", "-mprfchw"],
+        "avx512": ["-mavx512f", "-mfma", "-mprfchw"],
+    }
 
 
 def openmp_works() -> bool:
