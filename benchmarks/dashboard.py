@@ -18,19 +18,19 @@ def git(*arguments):
     return subprocess.run(command, cwd=HERE, check=True, capture_output=True, text=True).stdout
 
 
-def asv(*arguments):
+def asv(*arguments, **kwargs):
     """Run one asv command; return its exit status."""
     command = [sys.executable, "-m", "asv", *arguments, "--config", "asv.conf.json"]
-    return subprocess.run(command, cwd=HERE, check=False).returncode
+    return subprocess.run(command, cwd=HERE, check=False, **kwargs).returncode
 
 
 def main():
     """Measure, oldest commit first, and publish."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     # What changes the package: a commit of documentation has no figures of its own.
-    package = ("csep", "src_c", "setup.py")
+    package = (":/csep", ":/src_c", ":/setup.py")
     commits = git("log", "-n", str(count), "--format=%H", "--reverse", "--", *package).split()
-    asv("machine", "--yes")
+    asv("machine", "--yes", stdout=subprocess.DEVNULL)
     for commit in commits:
         # A commit that does not build, or a benchmark that fails, leaves a gap in its graph.
         if asv("run", f"{commit}^!", "--skip-existing-successful"):

@@ -4,7 +4,6 @@ import numpy as np
 
 import csep
 
-
 X, OTHER, Y = (np.ones((1, 1, 1, 16), np.float32) for _ in range(3))
 DW, PW, BIAS = (np.ones(s, np.float32) for s in ((1, 1, 16, 1), (1, 1, 16, 16), (16,)))
 OP = csep.SeparableConv2D(DW, PW, BIAS)
