@@ -171,14 +171,52 @@ def table(measured, threads):
         lines.append(cells)
     text = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     text += [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([*text, "", *summary(measured)])
+
+
+def summary(measured):
+    """Return one sentence for each thing the table says as a whole."""
+    sentences = []
     ratios = [row["ratio"] for row in measured if "ratio" in row]
     if ratios:
-        text += [
-            "",
-            f"{threads} thread{'s' if threads > 1 else ''}: geometric mean of best peer / csep "
-            f"{geometric_mean(ratios):.2f}, smallest {min(ratios):.2f}.",
+        sentences.append(
+            f"Best peer / csep: geometric mean {geometric_mean(ratios):.2f}, "
+            f"smallest {min(ratios):.2f}."
+        )
+    tensorflow = [
+        row["median"]["TensorFlow"] / row["median"]["csep"]
+        for row in measured
+        if "TensorFlow" in row["median"]
+    ]
+    if tensorflow:
+        sentences.append(
+            f"`tf.nn.separable_conv2d` / csep: geometric mean {geometric_mean(tensorflow):.2f}, "
+            f"smallest {min(tensorflow):.2f}."
+        )
+    functional = max(measured, key=lambda row: row["functional"])
+    sentences.append(
+        f"Weights given with every call: at most {functional['functional']:.2f} times the prepared "
+        f"call (`{functional['name']}`)."
+    )
+    return sentences
+
+
+def speedup(results):
+    """Return what more threads bring, on the rows above 500 microseconds."""
+    one = {row["name"]: row["median"]["csep"] for row in results.get("1", [])}
+    sentences = []
+    for threads, measured in results.items():
+        gains = [
+            one[row["name"]] / row["median"]["csep"]
+            for row in measured
+            if threads != "1" and one.get(row["name"], 0) > 500e-6
         ]
-    return "\n".join(text)
+        if gains:
+            sentences.append(
+                f"{threads} threads / 1 thread, layers above 500 us: geometric mean "
+                f"{geometric_mean(gains):.2f}, smallest {min(gains):.2f}."
+            )
+    return sentences
 
 
 def picture(results, path):
@@ -233,6 +271,7 @@ def report(results, folder):
     for threads, measured in results.items():
         text.append(f"**{threads} thread{'s' if int(threads) > 1 else ''}**")
         text.append(table(measured, int(threads)))
+    text += speedup(results)
     text.append(
         f"\\* more than {COMPUTE_BOUND} floating-point operations per compulsory byte: "
         "arithmetic is the limit."

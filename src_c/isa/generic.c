@@ -30,7 +30,11 @@ INLINE vec v_add(vec a, vec b) { return a + b; }
 INLINE vmask v_mask(int lanes) { return lanes; }
 INLINE vec v_pin(vec v)
 {
+#if defined(__x86_64__)
     __asm__("" : "+x"(v));
+#elif defined(__aarch64__)
+    __asm__("" : "+w"(v));
+#endif
     return v;
 }
 INLINE vec v_load_masked(const real *p, vmask m)
