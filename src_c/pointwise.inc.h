@@ -190,7 +190,7 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
 {
     const int64_t turns = tiles * (job->k / VL);
     if (!job->ahead || !turns)
-        return (prefetch){0};
+        return (prefetch){.at = (const char *)job->a}; /* any pointer: it moves on by nothing */
     const int strided = job->b_step != 0;
     const int64_t floats = strided ? 1 : LINE_BYTES / (int64_t)sizeof(real);
     return (prefetch){
