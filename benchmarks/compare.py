@@ -241,8 +241,9 @@ def picture(results, path):
         axis.grid(alpha=0.3)
         axis.set_title(f"{threads} thread{'s' if int(threads) > 1 else ''}")
         axis.set_xlabel("time of the peer / time of csep (right of 1: csep is faster)")
-    axes[0][-1].legend(loc="lower right")
-    figure.tight_layout()
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="upper center", ncols=len(names))
+    figure.tight_layout(rect=(0, 0, 1, 0.96))
     figure.savefig(path, dpi=110)
 
 

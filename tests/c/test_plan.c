@@ -137,6 +137,9 @@ static int random_geometry(void)
     CHECK(csep_execute(plan, &s, x, y, 1) == CSEP_OK);
     CHECK(csep_execute(plan, &s, x, again, (int)draw(2, 5)) == CSEP_OK);
     CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
+    memset(again, 0xff, (size_t)outputs * sizeof *y);
+    CHECK(csep_convolve(&d, &s, dw, pw, bias, x, again, (int)draw(1, 3)) == CSEP_OK);
+    CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
     CHECK(csep_scratch_bytes(plan, &s, 3) <= CSEP_MAX_SCRATCH_BYTES);
 
     double worst = 0, largest = 0;
@@ -159,6 +162,41 @@ static int random_geometry(void)
     free(bias);
     free(again);
     return 1;
+}
+
+/* Weights of every size class, whose last panel is whole or not: one call gives the bits of a plan,
+ * and pw, which csep_convolve reads where it lies, is not read beside. */
+static void one_call_is_a_plan_and_a_call(void)
+{
+    const int64_t sizes[][2] = {{64, 64}, {64, 61}, {200, 300}, {700, 512}, {700, 803}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const csep_conv_desc d = {sizes[i][0], 1, sizes[i][1], 3, 3, 1, 1, 1, 1};
+        csep_shape s = {1, 6, 7, 0, 0, 0, 0};
+        CHECK(csep_same_padding(&d, &s) == CSEP_OK);
+        CHECK(s.pad_top == 1 && s.pad_bottom == 1 && s.pad_left == 1 && s.pad_right == 1);
+        const int64_t outputs = 6 * 7 * d.out_channels;
+        float *x = random_floats(6 * 7 * d.in_channels);
+        float *dw = random_floats(9 * d.in_channels);
+        guarded pw = guarded_floats(d.in_channels * d.out_channels, 1);
+        fill(pw.data, d.in_channels * d.out_channels);
+        float *y = malloc((size_t)outputs * sizeof *y),
+              *again = malloc((size_t)outputs * sizeof *y);
+        csep_plan *plan;
+        CHECK(csep_plan_create(&plan, &d, dw, pw.data, NULL) == CSEP_OK);
+        CHECK(csep_execute(plan, &s, x, y, 1) == CSEP_OK);
+        for (int threads = 1; threads < 4; threads++) {
+            CHECK(csep_convolve(&d, &s, dw, pw.data, NULL, x, again, threads) == CSEP_OK);
+            CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
+        }
+        CHECK(csep_convolve(&d, &s, dw, pw.data, NULL, NULL, again, 1) == CSEP_BAD_ARGUMENT);
+        CHECK(csep_convolve(&d, &s, dw, NULL, NULL, x, again, 1) == CSEP_BAD_ARGUMENT);
+        csep_plan_destroy(plan);
+        munmap(pw.pages, pw.bytes);
+        free(x);
+        free(dw);
+        free(y);
+        free(again);
+    }
 }
 
 static void bad_arguments(void)
@@ -222,6 +260,7 @@ int main(int argc, char **argv)
         return 2;
     }
     bad_arguments();
+    one_call_is_a_plan_and_a_call();
     for (int i = 0; i < geometries;)
         i += random_geometry();
     printf("%s: %d geometries, %d failures\n", csep_isa(), geometries, failures);
