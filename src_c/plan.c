@@ -200,12 +200,15 @@ static void *allocate(int64_t bytes)
     return block;
 }
 
-static csep_status check_call(const csep_conv_desc *d, const float *dw, const float *pw)
+/* What every plan begins with: checks, the instruction set, the sizes of the parts. */
+static csep_status begin(const csep_conv_desc *d, const float *dw, const float *pw, plan_bytes *n)
 {
     if (!d || !dw || !pw)
         return CSEP_BAD_ARGUMENT;
-    const csep_status status = check_desc(d);
-    return status == CSEP_OK ? csep_init() : status;
+    csep_status status = check_desc(d);
+    if (status == CSEP_OK)
+        status = csep_init();
+    return status == CSEP_OK ? count_bytes(d, csep_active_kernels(), n) : status;
 }
 
 csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const float *dw,
@@ -215,9 +218,7 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *d, const fl
         return CSEP_BAD_ARGUMENT;
     *plan = NULL;
     plan_bytes n;
-    csep_status status = check_call(d, dw, pw);
-    if (status == CSEP_OK)
-        status = count_bytes(d, csep_active_kernels(), &n);
+    const csep_status status = begin(d, dw, pw, &n);
     if (status != CSEP_OK)
         return status;
 
@@ -240,9 +241,7 @@ csep_status csep_make_passing_plan(csep_plan *p, const csep_conv_desc *d, const 
                                    const float *pw, const float *bias)
 {
     plan_bytes n;
-    csep_status status = check_call(d, dw, pw);
-    if (status == CSEP_OK)
-        status = count_bytes(d, csep_active_kernels(), &n);
+    const csep_status status = begin(d, dw, pw, &n);
     if (status != CSEP_OK)
         return status;
 
