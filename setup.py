@@ -30,8 +30,8 @@ HEADERS = [name for name in C_FILES if name.endswith(".h")]
 ISA_FLAGS = {"generic": []}
 if X86:
     ISA_FLAGS |= {
-        "avx2": ["-mavx2", "-mfma", "-mprfchw"],
-        "avx512": ["-mavx512f", "-mfma", "-mprfchw"],
+        "avx2": ["-mavx2", "-mfma", "-mf16c"],
+        "avx512": ["-mavx512f", "-mfma"],
     }
 
 
@@ -84,9 +84,12 @@ def library(name, sources, cflags=(), macros=()):
 
 
 base_macros = [("CSEP_X86", "1")] if X86 else []
-base_sources = [f"src_c/{name}.c" for name in ("plan", "execute", "scratch", "cpu")]
+base_sources = [
+    f"src_c/{name}.c" for name in ("shape", "plan", "schedule", "tile", "execute", "scratch", "cpu")
+]
 kernel_libraries = [
-    library(f"csep_{isa}", [f"src_c/isa/{isa}.c"], flags) for isa, flags in ISA_FLAGS.items()
+    library(f"csep_{isa}", [f"src_c/isa/{isa}_f32.c", f"src_c/isa/{isa}_f64.c"], flags)
+    for isa, flags in ISA_FLAGS.items()
 ]
 
 core = Extension(

@@ -1,15 +1,35 @@
 """Depthwise-separable convolution for NumPy arrays at the speed the CPU allows."""
 
-from .layers import SeparableConv2D
-from .ops import separable_conv2d
+from .accounting import count_params, summary
+from .keras import from_keras
+from .layers import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
+from .ops import (
+    conv2d,
+    depthwise_conv1d,
+    depthwise_conv2d,
+    pointwise_conv2d,
+    separable_conv1d,
+    separable_conv2d,
+)
 from .runtime import __version__, get_isa, get_num_threads, set_num_threads, show_config
 
 __all__ = [
+    "Conv2D",
+    "DepthwiseConv2D",
+    "PointwiseConv2D",
     "SeparableConv2D",
     "__version__",
+    "conv2d",
+    "count_params",
+    "depthwise_conv1d",
+    "depthwise_conv2d",
+    "from_keras",
     "get_isa",
     "get_num_threads",
+    "pointwise_conv2d",
+    "separable_conv1d",
     "separable_conv2d",
     "set_num_threads",
     "show_config",
+    "summary",
 ]

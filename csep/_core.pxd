@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 
 cdef extern from "csep.h" nogil:
     ctypedef enum csep_status:
@@ -8,7 +8,43 @@ cdef extern from "csep.h" nogil:
         CSEP_NO_MEMORY
         CSEP_BAD_ISA
 
+    ctypedef enum csep_kind:
+        CSEP_SEPARABLE
+        CSEP_DEPTHWISE
+        CSEP_CONV
+
+    ctypedef enum csep_dtype:
+        CSEP_F32
+        CSEP_F64
+        CSEP_F16
+        CSEP_BF16
+
+    ctypedef enum csep_layout:
+        CSEP_NHWC
+        CSEP_NCHW
+
+    ctypedef enum csep_function:
+        CSEP_LINEAR
+        CSEP_RELU
+        CSEP_RELU6
+        CSEP_LEAKY_RELU
+        CSEP_ELU
+        CSEP_SIGMOID
+        CSEP_TANH
+        CSEP_SILU
+        CSEP_HARD_SIGMOID
+        CSEP_HARD_SILU
+        CSEP_GELU
+        CSEP_GELU_TANH
+
+    ctypedef struct csep_activation:
+        csep_function function
+        double alpha
+
     ctypedef struct csep_conv_desc:
+        csep_kind kind
+        csep_dtype dtype
+        int shared_kernel
         int64_t in_channels
         int64_t channel_multiplier
         int64_t out_channels
@@ -18,8 +54,18 @@ cdef extern from "csep.h" nogil:
         int64_t stride_w
         int64_t dilation_h
         int64_t dilation_w
+        csep_activation depthwise_activation
+        csep_activation activation
+
+    ctypedef struct csep_weights:
+        const void *dw
+        const void *dw_bias
+        const void *pw
+        const void *bias
 
     ctypedef struct csep_shape:
+        csep_dtype dtype
+        csep_layout layout
         int64_t batch
         int64_t height
         int64_t width
@@ -42,16 +88,16 @@ cdef extern from "csep.h" nogil:
     const char *csep_isa_available()
     int csep_has_openmp()
     csep_status csep_output_size(const csep_conv_desc *, const csep_shape *, int64_t *, int64_t *)
-    csep_status csep_plan_create(csep_plan **, const csep_conv_desc *, const float *,
-                                 const float *, const float *)
+    csep_status csep_plan_create(csep_plan **, const csep_conv_desc *, const csep_weights *)
     csep_status csep_same_padding(const csep_conv_desc *, csep_shape *)
-    csep_status csep_convolve(const csep_conv_desc *, const csep_shape *, const float *,
-                              const float *, const float *, const float *, float *, int)
-    csep_status csep_execute(const csep_plan *, const csep_shape *, const float *, float *, int)
+    csep_status csep_convolve(const csep_conv_desc *, const csep_shape *, const csep_weights *,
+                              const void *, const void *, void *, int)
+    csep_status csep_execute(const csep_plan *, const csep_shape *, const void *, const void *,
+                             void *, int)
     int64_t csep_scratch_bytes(const csep_plan *, const csep_shape *, int)
     int64_t csep_plan_bytes(const csep_plan *)
     void csep_plan_destroy(csep_plan *)
     const char *csep_status_string(csep_status)
-    double csep_fma_probe(int64_t)
+    double csep_fma_probe(csep_dtype, int64_t)
     double csep_read_probe(const float *, int64_t)
     void csep_write_probe(float *, int64_t)

@@ -1,54 +1,209 @@
-"""Parameters and multiply-adds of a layer."""
+"""Parameters and multiply-adds of layers; the summary table."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-def separable_params(
-    kernel: tuple[int, int], channels: int, multiplier: int, filters: int, use_bias: bool = True
-) -> int:
-    """Parameters of a separable convolution: depthwise, pointwise and bias together.
+from . import _core
+from .arrays import check_integer
 
-    Parameters
-    ----------
-    kernel : (int, int)
-    channels, multiplier, filters : int
-        C, M and CO.
-    use_bias : bool
+if TYPE_CHECKING:
+    from .layers import _Operator
 
-    Returns
-    -------
-    int
+KINDS = ("Conv2D", "DepthwiseConv2D", "PointwiseConv2D", "SeparableConv2D")
 
-    Examples
-    --------
-    >>> separable_params((5, 5), 3, 1, 16)
-    139
+
+def _positive(value: object, name: str) -> int:
+    return check_integer(value, name, 1, _core.MAX_STEP, "a positive integer")
+
+
+def _kernel(value: object) -> tuple[int, int]:
+    """Return kernel_size as (height, width)."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != 2:
+            raise ValueError(f"kernel_size: expected an int or (height, width), got {value!r}")
+        return _positive(value[0], "kernel_size"), _positive(value[1], "kernel_size")
+    side = _positive(value, "kernel_size")
+    return side, side
+
+
+def check_shape(shape: object, axes: int) -> tuple[int, ...]:
+    """Return an array's shape as a tuple of so many ints.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence of integers.
+    ValueError
+        If it has another length, or a number below 0.
     """
+    expected = f"input_shape: expected {axes} integers"
+    if not isinstance(shape, Sequence) or isinstance(shape, str):
+        raise TypeError(f"{expected}, got {shape!r}")
+    if len(shape) != axes:
+        raise ValueError(f"{expected}, got {shape!r}")
+    return tuple(
+        check_integer(n, "input_shape", 0, _core.MAX_STEP, f"{axes} integers") for n in shape
+    )
+
+
+def pixel_macs(
+    kind: str, channels: int, filters: int, kernel: tuple[int, int], multiplier: int = 1
+) -> int:
+    """Multiply-adds of one output pixel, for checked numbers."""
+    taps = kernel[0] * kernel[1]
     depth = channels * multiplier
-    return kernel[0] * kernel[1] * depth + depth * filters + (filters if use_bias else 0)
+    return {
+        "Conv2D": taps * channels * filters,
+        "PointwiseConv2D": channels * filters,
+        "DepthwiseConv2D": taps * depth,
+        "SeparableConv2D": taps * depth + depth * filters,
+    }[kind]
 
 
-def separable_macs(
-    kernel: tuple[int, int], channels: int, multiplier: int, output_shape: tuple[int, ...]
+def count_params(
+    kind: str,
+    in_channels: int,
+    filters: int | None = None,
+    kernel_size: int | tuple[int, int] = 1,
+    depth_multiplier: int = 1,
+    use_bias: bool = True,
 ) -> int:
-    """Multiply-adds of a separable convolution, every tap counted as if none met padding.
+    """Parameters of a layer, as Keras counts them.
+
+    ==================  ==============================================================
+    Conv2D              ``kh * kw * C * CO + CO``
+    DepthwiseConv2D     ``kh * kw * C * M + C * M``
+    PointwiseConv2D     ``C * CO + CO``
+    SeparableConv2D     ``kh * kw * C * M + C * M * CO + CO``
+    ==================  ==============================================================
 
     Parameters
     ----------
-    kernel : (int, int)
-    channels, multiplier : int
-        C and M.
-    output_shape : (int, int, int, int)
-        NHWC.
+    kind : str
+        One of the names above.
+    in_channels : int
+        C.
+    filters : int
+        CO; not for DepthwiseConv2D, whose ``C * M`` outputs follow from the others.
+    kernel_size : int or (int, int)
+        Kernel height and width.
+    depth_multiplier : int
+        M, depthwise outputs per input channel.
+    use_bias : bool
+        Whether there is a bias; it is the last summand.
 
     Returns
     -------
     int
 
+    Raises
+    ------
+    TypeError
+        If a number is no integer.
+    ValueError
+        If a number is below 1, kind is unknown, or filters is missing.
+
     Examples
     --------
-    >>> separable_macs((5, 5), 3, 1, (1, 24, 24, 16))
-    70848
+    Why 139 parameters and not 1216?  25 weights for each of 3 channels, 3 * 16 to mix them, 16
+    biases, instead of a kernel of 25 * 3 for each of 16 outputs:
+
+    >>> import csep
+    >>> csep.count_params("SeparableConv2D", 3, 16, kernel_size=5)
+    139
+    >>> csep.count_params("Conv2D", 3, 16, kernel_size=5)
+    1216
     """
-    batch, height, width, filters = output_shape
-    return batch * height * width * channels * multiplier * (kernel[0] * kernel[1] + filters)
+    if kind not in KINDS:
+        raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
+    channels = _positive(in_channels, "in_channels")
+    kernel = _kernel(kernel_size)
+    multiplier = _positive(depth_multiplier, "depth_multiplier")
+    if kind == "PointwiseConv2D" and kernel != (1, 1):
+        raise ValueError(f"kernel_size: expected 1 for PointwiseConv2D, got {kernel_size!r}")
+    if kind in {"Conv2D", "PointwiseConv2D"} and multiplier != 1:
+        raise ValueError(f"depth_multiplier: expected 1 for {kind}, got {depth_multiplier!r}")
+    if kind == "DepthwiseConv2D":
+        outputs = channels * multiplier
+        if filters is not None and filters != outputs:
+            raise ValueError(f"filters: expected None or C * M = {outputs}, got {filters!r}")
+    else:
+        outputs = _positive(filters, "filters")
+    # Each weight is multiplied once per pixel.
+    return pixel_macs(kind, channels, outputs, kernel, multiplier) + (outputs if use_bias else 0)
+
+
+def summary(operators: Sequence[_Operator], input_shape: tuple[int, ...]) -> str:
+    """A table of operators that follow each other, like Keras' ``model.summary()``.
+
+    Parameters
+    ----------
+    operators : sequence of operators
+    input_shape : (int, int, int, int)
+        Of the first one's input.
+
+    Returns
+    -------
+    str
+        For each layer its type, output shape, parameters and multiply-adds, and how many times as
+        many multiply-adds an ordinary convolution of the same sizes takes; then the totals.
+
+    Raises
+    ------
+    TypeError
+        If there is something else than operators.
+    ValueError
+        If the shapes do not follow each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> dw, pw, bias = np.ones((3, 3, 10, 1), "f4"), np.ones((10, 32), "f4"), np.ones(32, "f4")
+    >>> op = csep.SeparableConv2D(dw, pw, bias)
+    >>> print(csep.summary([op], (1, 224, 224, 10)))
+    Layer (type)       Output shape       Params        MACs  Conv2D / this
+    -----------------------------------------------------------------------
+    1 SeparableConv2D  (1, 222, 222, 32)     442  20,206,440           7.0x
+    -----------------------------------------------------------------------
+    Total                                    442  20,206,440           7.0x
+    """
+    rows = []
+    shape = check_shape(input_shape, 4)
+    parameters = macs = ordinary = 0
+    for number, op in enumerate(operators, 1):
+        if not hasattr(op, "count_params") or not hasattr(op, "macs"):
+            raise TypeError(f"operators: expected csep operators, got {type(op).__name__}")
+        channels = shape[1 if op.data_format == "NCHW" else 3]
+        out_shape = op.output_shape(shape)
+        filters = out_shape[1 if op.data_format == "NCHW" else 3]
+        mine = op.macs(shape)
+        full = math.prod(out_shape) * channels * math.prod(op.kernel_size)
+        rows.append(
+            (
+                f"{number} {type(op).__name__}",
+                str(out_shape),
+                f"{op.count_params():,}",
+                f"{mine:,}",
+                f"{full / mine:.1f}x" if mine and filters else "-",
+            )
+        )
+        parameters, macs, ordinary = parameters + op.count_params(), macs + mine, ordinary + full
+        shape = out_shape
+    ratio = f"{ordinary / macs:.1f}x" if macs else "-"
+    total = ("Total", "", f"{parameters:,}", f"{macs:,}", ratio)
+    head = ("Layer (type)", "Output shape", "Params", "MACs", "Conv2D / this")
+    table = [head, *rows, total]
+    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+            + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        ).rstrip()
+        for row in table
+    ]
+    rule = "-" * max(map(len, lines))
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _core, accounting, runtime
+from . import _core, runtime
 from .geometry import ConvParams, resolve
 from .layers import SeparableConv2D
 
@@ -101,8 +101,7 @@ def run_layer(layer: Layer, seconds: float = 0.25) -> tuple[str, float]:
     expected = float64_reference(x, dw, pw, bias, params)
     error = float(np.abs(y - expected).max() / np.abs(expected).max())
 
-    parameters = accounting.separable_params((k, k), c, m, layer.filters)
-    flops = 2 * accounting.separable_macs((k, k), c, m, y.shape)
+    parameters, flops = op.count_params(), 2 * op.macs(x.shape)
     shape = " x ".join(str(n) for n in y.shape[1:])
     return (
         f"{layer.name:26}{shape:>17}{parameters:>12,}{one * 1e3:>10.3f}{every * 1e3:>10.3f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _core
+from .arrays import check_integer
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -19,21 +19,29 @@ _PADS = (
     '"SAME", "VALID", ((top, bottom), (left, right)) or '
     "[[0, 0], [top, bottom], [left, right], [0, 0]]"
 )
+_STEPS_1D = "an int, (length,) or three values [1, length, 1]"
+_PADS_1D = '"SAME", "VALID", "CAUSAL" or (before, after)'
+
+# Which of four axes are height and width.
+_SPATIAL = {"NHWC": slice(1, 3), "NCHW": slice(2, 4)}
 
 
-def _integer(value: object, name: str, low: int, expected: str) -> int:
-    """Return value as an int in low .. MAX_STEP; name and expected are for the message."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: expected {expected}, got the bool {value!r}")
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(
-            f"{name}: expected {expected} of integers, got {value!r} of type {type(value).__name__}"
-        ) from None
-    if not low <= number <= _core.MAX_STEP:
-        raise ValueError(f"{name}: expected integers from {low} to {_core.MAX_STEP}, got {number}")
-    return number
+def parse_layout(value: object) -> str:
+    """Return data_format as "NHWC" or "NCHW".
+
+    Raises
+    ------
+    TypeError
+        If value is not a string.
+    ValueError
+        If it names no layout.
+    """
+    expected = f"one of {', '.join(_core.LAYOUTS)}"
+    if not isinstance(value, str):
+        raise TypeError(f"data_format: expected {expected}, got {value!r}")
+    if value not in _core.LAYOUTS:
+        raise ValueError(f"data_format: expected {expected}, got {value!r}")
+    return "NCHW" if _core.LAYOUTS[value] == _core.LAYOUTS["NCHW"] else "NHWC"
 
 
 def _items(value: object, name: str, expected: str) -> tuple:
@@ -45,45 +53,105 @@ def _items(value: object, name: str, expected: str) -> tuple:
     raise TypeError(f"{name}: expected {expected}, got {value!r} of type {type(value).__name__}")
 
 
-def _steps(value: object, name: str) -> Pair:
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, (Sequence, np.ndarray)) and getattr(value, "ndim", 1) > 0
+
+
+def _steps(value: object, name: str, layout: str) -> Pair:
     """Return strides or dilations as (height, width)."""
-    if not isinstance(value, (Sequence, np.ndarray)) or getattr(value, "ndim", 1) == 0:
-        step = _integer(value, name, 1, _STEPS)
+    if not _is_sequence(value):
+        step = check_integer(value, name, 1, _core.MAX_STEP, _STEPS)
         return step, step
-    numbers = tuple(_integer(v, name, 1, _STEPS) for v in _items(value, name, _STEPS))
+    numbers = tuple(
+        check_integer(v, name, 1, _core.MAX_STEP, _STEPS) for v in _items(value, name, _STEPS)
+    )
     if len(numbers) == 4:
-        if numbers[0] != 1 or numbers[3] != 1:
+        spatial = numbers[_SPATIAL[layout]]
+        if sorted(numbers) != sorted((1, 1, *spatial)):
             raise ValueError(
-                f"{name}: expected 1 over batch and channels, in [1, height, width, 1], "
-                f"got {list(numbers)}"
+                f"{name}: expected 1 over batch and channels of {layout}, got {list(numbers)}"
             )
-        numbers = numbers[1:3]
+        numbers = spatial
     if len(numbers) != 2:
         raise ValueError(f"{name}: expected {_STEPS}, got {len(numbers)} values")
     return numbers[0], numbers[1]
 
 
-def _padding(value: object) -> str | Pads:
+def _pad_pair(value: object, expected: str) -> Pair:
+    numbers = tuple(
+        check_integer(v, "padding", 0, _core.MAX_STEP, expected)
+        for v in _items(value, "padding", expected)
+    )
+    if len(numbers) != 2:
+        raise ValueError(f"padding: expected {expected}, got a group of {len(numbers)} values")
+    return numbers[0], numbers[1]
+
+
+def _named_padding(value: str, names: set[str], expected: str) -> str:
+    if value.upper() not in names:
+        raise ValueError(f"padding: expected {expected}, got {value!r}")
+    return value.upper()
+
+
+def _padding(value: object, layout: str) -> str | Pads:
     """Return padding as "SAME", "VALID" or ((top, bottom), (left, right))."""
     if isinstance(value, str):
-        if value.upper() not in {"SAME", "VALID"}:
-            raise ValueError(f"padding: expected {_PADS}, got {value!r}")
-        return value.upper()
-    pairs = []
-    for pair in _items(value, "padding", _PADS):
-        numbers = tuple(_integer(v, "padding", 0, _PADS) for v in _items(pair, "padding", _PADS))
-        if len(numbers) != 2:
-            raise ValueError(f"padding: expected {_PADS}, got a group of {len(numbers)} values")
-        pairs.append((numbers[0], numbers[1]))
+        return _named_padding(value, {"SAME", "VALID"}, _PADS)
+    pairs = [_pad_pair(pair, _PADS) for pair in _items(value, "padding", _PADS)]
     if len(pairs) == 4:
-        if pairs[0] != (0, 0) or pairs[3] != (0, 0):
+        spatial = pairs[_SPATIAL[layout]]
+        if sorted(pairs) != sorted([(0, 0), (0, 0), *spatial]):
             raise ValueError(
-                f"padding: expected (0, 0) over batch and channels, got {pairs[0]} and {pairs[3]}"
+                f"padding: expected (0, 0) over batch and channels of {layout}, got {pairs}"
             )
-        pairs = pairs[1:3]
+        pairs = spatial
     if len(pairs) != 2:
         raise ValueError(f"padding: expected {_PADS}, got {len(pairs)} pairs")
     return pairs[0], pairs[1]
+
+
+def step_1d(value: object, name: str) -> Pair:
+    """Return strides or dilations of a sequence as (1, length), those of an image one high.
+
+    Raises
+    ------
+    TypeError
+        If value is of a wrong kind.
+    ValueError
+        If it has a wrong value or length.
+    """
+    numbers = (
+        tuple(
+            check_integer(v, name, 1, _core.MAX_STEP, _STEPS_1D)
+            for v in _items(value, name, _STEPS_1D)
+        )
+        if _is_sequence(value)
+        else (check_integer(value, name, 1, _core.MAX_STEP, _STEPS_1D),)
+    )
+    if len(numbers) == 3 and numbers[0] == numbers[2] == 1:
+        numbers = numbers[1:2]
+    if len(numbers) != 1:
+        raise ValueError(f"{name}: expected {_STEPS_1D}, got {numbers}")
+    return 1, numbers[0]
+
+
+def padding_1d(value: object, kernel: int, dilation: int) -> str | Pads:
+    """Return the padding of a sequence as that of an image one high.
+
+    Raises
+    ------
+    TypeError
+        If value is of a wrong kind.
+    ValueError
+        If it has a wrong value or length.
+    """
+    if not isinstance(value, str):
+        return (0, 0), _pad_pair(value, _PADS_1D)
+    name = _named_padding(value, {"SAME", "VALID", "CAUSAL"}, _PADS_1D)
+    if name != "CAUSAL":
+        return name
+    before = check_integer((kernel - 1) * dilation, "padding", 0, _core.MAX_STEP, "a causal one")
+    return (0, 0), (before, 0)
 
 
 @dataclass(frozen=True)
@@ -103,8 +171,10 @@ class ConvParams:
     dilations: Pair
 
     @classmethod
-    def parse(cls, strides: object, padding: object, dilations: object) -> ConvParams:
-        """Check the three arguments as a user gives them.
+    def parse(
+        cls, strides: object, padding: object, dilations: object, layout: str = "NHWC"
+    ) -> ConvParams:
+        """Check the three arguments as a user gives them; four values are in layout's order.
 
         Raises
         ------
@@ -113,7 +183,11 @@ class ConvParams:
         ValueError
             If one of them has a wrong value or length.
         """
-        return cls(_steps(strides, "strides"), _padding(padding), _steps(dilations, "dilations"))
+        return cls(
+            _steps(strides, "strides", layout),
+            _padding(padding, layout),
+            _steps(dilations, "dilations", layout),
+        )
 
 
 @dataclass(frozen=True)
@@ -122,13 +196,12 @@ class ConvGeometry:
 
     Attributes
     ----------
-    input_shape, output_shape : (int, int, int, int)
-        NHWC.
+    output_shape : (int, int, int, int)
+        In the order of the layout.
     pads : ((int, int), (int, int))
         ``((top, bottom), (left, right))`` in pixels.
     """
 
-    input_shape: tuple[int, int, int, int]
     output_shape: tuple[int, int, int, int]
     pads: Pads
 
@@ -146,7 +219,11 @@ def _out_size(size: int, pad: Pair, kernel: int, stride: int, dilation: int) -> 
 
 
 def resolve(
-    params: ConvParams, kernel: Pair, out_channels: int, input_shape: tuple[int, ...]
+    params: ConvParams,
+    kernel: Pair,
+    out_channels: int,
+    input_shape: tuple[int, ...],
+    layout: str = "NHWC",
 ) -> ConvGeometry:
     """Apply the parameters to an input shape.
 
@@ -157,7 +234,8 @@ def resolve(
         Kernel height and width.
     out_channels : int
     input_shape : (int, int, int, int)
-        NHWC.
+        In the order of layout.
+    layout : {"NHWC", "NCHW"}
 
     Returns
     -------
@@ -168,7 +246,8 @@ def resolve(
     ValueError
         If the output would be empty or larger than memory can address.
     """
-    batch, height, width, channels = input_shape
+    batch = input_shape[0]
+    height, width = input_shape[_SPATIAL[layout]]
     sides = list(zip((height, width), kernel, params.strides, params.dilations, strict=True))
     if params.padding == "SAME":
         top_bottom, left_right = (_same_pad(*side) for side in sides)
@@ -186,7 +265,11 @@ def resolve(
             f"kernel {kernel[0]} x {kernel[1]}, dilations {params.dilations}, padding "
             f"{params.padding}: the output would be {out_h} x {out_w}"
         )
-    output_shape = (batch, out_h, out_w, out_channels)
+    output_shape = (
+        (batch, out_h, out_w, out_channels)
+        if layout == "NHWC"
+        else (batch, out_channels, out_h, out_w)
+    )
     if max(batch, 1) * out_h * out_w * out_channels > sys.maxsize // 64:
         raise ValueError(f"x: expected an output that fits in memory, got {output_shape}")
-    return ConvGeometry((batch, height, width, channels), output_shape, pads)
+    return ConvGeometry(output_shape, pads)

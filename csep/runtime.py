@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import platform
 
 import numpy as np
 
 from . import _core
+from .arrays import check_integer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def check_threads(value: object, name: str) -> int:
@@ -23,17 +23,7 @@ def check_threads(value: object, name: str) -> int:
     ValueError
         If it is below 1.
     """
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name}: expected a positive integer or None, got the bool {value!r}")
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(
-            f"{name}: expected a positive integer or None, got {value!r} of type "
-            f"{type(value).__name__}"
-        ) from None
-    if number < 1:
-        raise ValueError(f"{name}: expected a positive integer or None, got {number}")
+    number = check_integer(value, name, 1, None, "a positive integer or None")
     return min(number, _core.MAX_THREADS)
 
 

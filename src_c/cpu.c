@@ -13,25 +13,26 @@ static int always(void) { return 1; }
 #ifdef CSEP_X86
 static int has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
 }
 static int has_avx512(void) { return has_avx2() && __builtin_cpu_supports("avx512f"); }
 #endif
 
 /* Best first. */
 static const struct candidate {
-    const csep_kernels *kernels;
+    const csep_kernels *f32, *f64;
     int (*supported)(void);
 } candidates[] = {
 #ifdef CSEP_X86
-    {&csep_kernels_avx512, has_avx512},
-    {&csep_kernels_avx2, has_avx2},
+    {&csep_kernels_avx512_f32, &csep_kernels_avx512_f64, has_avx512},
+    {&csep_kernels_avx2_f32, &csep_kernels_avx2_f64, has_avx2},
 #endif
-    {&csep_kernels_generic, always},
+    {&csep_kernels_generic_f32, &csep_kernels_generic_f64, always},
 };
 enum { CANDIDATES = sizeof candidates / sizeof *candidates };
 
-static const csep_kernels *active;
+static const struct candidate *active;
 static char available[64];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -49,12 +50,12 @@ static void choose(void)
     for (int i = 0; i < CANDIDATES; i++) {
         if (!candidates[i].supported())
             continue;
-        const csep_kernels *kernels = candidates[i].kernels;
-        if (!active && (any || strcmp(wanted, kernels->name) == 0))
-            active = kernels;
+        const char *name = candidates[i].f32->name;
+        if (!active && (any || strcmp(wanted, name) == 0))
+            active = &candidates[i];
         if (*available)
             strcat(available, ", ");
-        strcat(available, kernels->name);
+        strcat(available, name);
     }
 }
 
@@ -66,9 +67,12 @@ csep_status csep_init(void)
 
 int64_t csep_l2_bytes(void) { return l2_bytes; }
 
-const csep_kernels *csep_active_kernels(void) { return active; }
+const csep_kernels *csep_active_kernels(csep_dtype real)
+{
+    return !active ? NULL : real == CSEP_F64 ? active->f64 : active->f32;
+}
 
-const char *csep_isa(void) { return csep_init() == CSEP_OK ? active->name : ""; }
+const char *csep_isa(void) { return csep_init() == CSEP_OK ? active->f32->name : ""; }
 
 const char *csep_isa_available(void)
 {
@@ -76,20 +80,20 @@ const char *csep_isa_available(void)
     return available;
 }
 
-double csep_fma_probe(int64_t iterations)
+double csep_fma_probe(csep_dtype dtype, int64_t iterations)
 {
-    return csep_init() == CSEP_OK ? active->fma_probe(iterations) : 0.0;
+    return csep_init() == CSEP_OK ? csep_active_kernels(dtype)->fma_probe(iterations) : 0.0;
 }
 
 double csep_read_probe(const float *p, int64_t count)
 {
-    return csep_init() == CSEP_OK ? active->read_probe(p, count) : 0.0;
+    return csep_init() == CSEP_OK ? active->f32->read_probe(p, count) : 0.0;
 }
 
 void csep_write_probe(float *p, int64_t count)
 {
     if (csep_init() == CSEP_OK)
-        active->write_probe(p, count);
+        active->f32->write_probe(p, count);
 }
 
 const char *csep_status_string(csep_status status)

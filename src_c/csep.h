@@ -1,10 +1,10 @@
-/* csep: fused depthwise-separable convolution on the CPU.  The public C API.
+/* csep: fused depthwise-separable convolution and its family on the CPU.  The public C API.
  *
  *     descriptor -> plan (weights checked and packed once) -> execute, many times -> destroy
  *
- * All arrays are C-contiguous.  x is NHWC, dw is (kernel_h, kernel_w, in_channels,
- * channel_multiplier), pw is (in_channels * channel_multiplier, out_channels), bias is
- * (out_channels) or NULL, y is (batch, out_h, out_w, out_channels).
+ * All arrays are C-contiguous.  dw is (kernel_h, kernel_w, in_channels, channel_multiplier), pw is
+ * (in_channels * channel_multiplier, out_channels) or, for CSEP_CONV, (kernel_h * kernel_w *
+ * in_channels, out_channels).  x, residual and y are NHWC or NCHW, as csep_shape says.
  */
 #ifndef CSEP_H
 #define CSEP_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CSEP_VERSION_MAJOR 0
-#define CSEP_VERSION_MINOR 1
+#define CSEP_VERSION_MINOR 2
 #define CSEP_VERSION_PATCH 0
 
 #ifdef __cplusplus
@@ -27,18 +27,70 @@ typedef enum csep_status {
     CSEP_BAD_ISA = 4       /* CSEP_ISA names an instruction set this machine or build lacks */
 } csep_status;
 
+typedef enum csep_kind {
+    CSEP_SEPARABLE = 0, /* depthwise, then pointwise */
+    CSEP_DEPTHWISE = 1, /* out_channels is in_channels * channel_multiplier */
+    CSEP_CONV = 2       /* an ordinary convolution; pointwise where the kernel is 1x1 */
+} csep_kind;
+
+typedef enum csep_dtype {
+    CSEP_F32 = 0,
+    CSEP_F64 = 1,
+    CSEP_F16 = 2, /* IEEE half; summed in float32, rounded once */
+    CSEP_BF16 = 3 /* the upper half of a float32; likewise */
+} csep_dtype;
+
+typedef enum csep_layout { CSEP_NHWC = 0, CSEP_NCHW = 1 } csep_layout;
+
+/* v is the sum, bias and residual included; a is alpha. */
+typedef enum csep_function {
+    CSEP_LINEAR = 0,
+    CSEP_RELU = 1,         /* max(v, 0) */
+    CSEP_RELU6 = 2,        /* min(max(v, 0), 6) */
+    CSEP_LEAKY_RELU = 3,   /* v > 0 ? v : a * v */
+    CSEP_ELU = 4,          /* v > 0 ? v : a * (e^v - 1) */
+    CSEP_SIGMOID = 5,      /* 1 / (1 + e^-v) */
+    CSEP_TANH = 6,         /* tanh v */
+    CSEP_SILU = 7,         /* v * sigmoid(v) */
+    CSEP_HARD_SIGMOID = 8, /* relu6(v + 3) / 6 */
+    CSEP_HARD_SILU = 9,    /* v * hard_sigmoid(v) */
+    CSEP_GELU = 10,        /* v * Phi(v), Phi the normal distribution */
+    CSEP_GELU_TANH = 11    /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
+} csep_function;
+
+typedef struct csep_activation {
+    csep_function function;
+    double alpha;
+} csep_activation;
+
 /* What weights and hyper-parameters fix; the same for every image. */
 typedef struct csep_conv_desc {
+    csep_kind kind;
+    csep_dtype dtype;           /* of weights and sums: CSEP_F32 or CSEP_F64 */
+    int shared_kernel;          /* 1: dw is (kernel_h, kernel_w, 1, channel_multiplier) */
     int64_t in_channels;        /* C */
-    int64_t channel_multiplier; /* M: depthwise outputs per input channel */
+    int64_t channel_multiplier; /* M: depthwise outputs per input channel; CSEP_CONV: 1 */
     int64_t out_channels;       /* CO */
     int64_t kernel_h, kernel_w;
     int64_t stride_h, stride_w;
     int64_t dilation_h, dilation_w;
+    csep_activation depthwise_activation; /* CSEP_SEPARABLE: between the stages */
+    csep_activation activation;           /* of the result */
 } csep_conv_desc;
+
+/* In the descriptor's dtype.  What a kind has no use for is NULL. */
+typedef struct csep_weights {
+    const void *dw;
+    const void *dw_bias; /* (in_channels * channel_multiplier) or NULL; CSEP_SEPARABLE only */
+    const void *pw;
+    const void *bias; /* (out_channels) or NULL */
+} csep_weights;
 
 /* What may change from call to call. */
 typedef struct csep_shape {
+    csep_dtype dtype;             /* of x, residual and y: CSEP_F64 with weights of CSEP_F64, or any
+                                   * other with CSEP_F32 */
+    csep_layout layout;           /* of x, residual and y */
     int64_t batch, height, width; /* of the input; batch may be 0 */
     int64_t pad_top, pad_bottom, pad_left, pad_right;
 } csep_shape;
@@ -51,7 +103,9 @@ typedef struct csep_plan csep_plan;
 /* More threads than this are never started, whatever is asked for. */
 #define CSEP_MAX_THREADS 256
 
-/* Scratch memory of one execute call, per thread, never exceeds this. */
+/* Scratch memory of one execute call, per thread, never exceeds this for NHWC in the weights'
+ * dtype.  Other inputs are converted piece by piece: then it can, where the input of one output
+ * pixel is larger. */
 #define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
 
 /* Chooses the instruction set (CSEP_ISA or the best there is), once per process.
@@ -71,17 +125,18 @@ csep_status csep_output_size(const csep_conv_desc *desc, const csep_shape *shape
                              int64_t *out_w);
 
 /* Copies and packs the weights: the caller's arrays are not needed afterwards. */
-csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc, const float *dw,
-                             const float *pw, const float *bias);
+csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
+                             const csep_weights *weights);
 
-/* y must not overlap x.  A plan is immutable: any number of threads may execute it at once.
+/* residual is an array like y that is added before the activation, or NULL.  y must not overlap x
+ * or residual.  A plan is immutable: any number of threads may execute it at once.
  * The result has the same bits for any num_threads (>= 1). */
-csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const float *x, float *y,
-                         int num_threads);
+csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
+                         const void *residual, void *y, int num_threads);
 
 /* Both steps in one, for weights that are used once: packs no more of them than it must. */
-csep_status csep_convolve(const csep_conv_desc *desc, const csep_shape *shape, const float *dw,
-                          const float *pw, const float *bias, const float *x, float *y,
+csep_status csep_convolve(const csep_conv_desc *desc, const csep_shape *shape,
+                          const csep_weights *weights, const void *x, const void *residual, void *y,
                           int num_threads);
 
 /* Sets the paddings of shape to TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel of
@@ -100,7 +155,7 @@ const char *csep_status_string(csep_status status);
 
 /* Runs independent fused multiply-adds in registers and returns how many floating-point
  * operations were done: with a clock around it, the FMA peak of the instruction set in use. */
-double csep_fma_probe(int64_t iterations);
+double csep_fma_probe(csep_dtype dtype, int64_t iterations);
 
 /* Read or write count floats as fast as vector loads or stores go, but for the last count % 128. */
 double csep_read_probe(const float *p, int64_t count);

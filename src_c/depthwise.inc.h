@@ -17,12 +17,13 @@ enum { WHOLE, PARTIAL, EXPAND };
 
 /* One vector of channels of a job. */
 typedef struct channel_block {
-    int64_t channel; /* first input channel */
+    int64_t channel; /* first input channel, counted from line->x */
     int count;       /* input channels under the vector */
     vmask mask;      /* the lanes they are loaded into */
     vindex lane;     /* EXPAND: input channel of each output lane */
-    const real *w;
-    real *a;
+    int outputs;     /* lanes to be stored */
+    const real *w, *bias;
+    int64_t a; /* from job->a to the block */
 } channel_block;
 
 /* Columns of one strip.  Counted from the column under tap 0 of the first pixel, those from lo to
@@ -42,17 +43,38 @@ INLINE vec dw_load(const real *x, const channel_block *block, const int mode)
     return v_expand(v_load_masked(x, block->mask), block->lane);
 }
 
+/* The sums of a strip are complete: residual, activation, store; a counts from job->a. */
+INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec *acc, int64_t a,
+                      const int T)
+{
+    const int64_t step = job->pixel_step;
+    const placement place = {T, 1, block->outputs, step};
+    const real *residual = job->residual;
+    v_finish(acc, T, &place, residual ? residual + a : 0, &job->activation);
+    real *to = (real *)job->a + a;
+    if (block->outputs == VL) {
+        UNROLL
+        for (int t = 0; t < T; t++)
+            v_store(to + t * step, acc[t]);
+    } else {
+        const vmask mask = v_mask(block->outputs);
+        UNROLL
+        for (int t = 0; t < T; t++)
+            v_store_masked(to + t * step, mask, acc[t]);
+    }
+}
+
 /* Taps side by side (dilation 1), TAPS and S known: load each input column once. */
-INLINE void dw_strip_sliding(const csep_depthwise_job *job, const csep_depthwise_line *line,
-                             const channel_block *block, const strip *s, const real *w, real *a,
+INLINE void dw_strip_sliding(const csep_stage_job *job, const csep_line *line,
+                             const channel_block *block, const strip *s, const real *w, int64_t a,
                              const int T, const int TAPS, const int S, const int mode)
 {
     const int64_t col_step = job->col_step, row_step = job->row_step, lo = s->lo, hi = s->hi;
-    const real *x = line->x + block->channel;
+    const real *x = (const real *)line->x + block->channel;
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
-        acc[t] = v_zero();
+        acc[t] = v_load(block->bias);
 
     for (int64_t di = line->rows; di > 0; di--) {
         vec tap[MAX_TAPS];
@@ -75,22 +97,20 @@ INLINE void dw_strip_sliding(const csep_depthwise_job *job, const csep_depthwise
         x += row_step;
         w += TAPS * VL;
     }
-    UNROLL
-    for (int t = 0; t < T; t++)
-        v_store(a + t * VL, acc[t]);
+    dw_finish(job, block, acc, a, T);
 }
 
 /* Any kernel width, stride and dilation. */
-INLINE void dw_strip_any(const csep_depthwise_job *job, const csep_depthwise_line *line,
-                         const channel_block *block, const strip *s, const real *w, real *a,
+INLINE void dw_strip_any(const csep_stage_job *job, const csep_line *line,
+                         const channel_block *block, const strip *s, const real *w, int64_t a,
                          const int T, const int mode)
 {
     const int64_t stride = job->stride;
-    const real *x = line->x + block->channel;
+    const real *x = (const real *)line->x + block->channel;
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
-        acc[t] = v_zero();
+        acc[t] = v_load(block->bias);
 
     for (int64_t di = line->rows; di > 0; di--) {
         for (int64_t dj = 0; dj < job->taps; dj++) {
@@ -108,19 +128,17 @@ INLINE void dw_strip_any(const csep_depthwise_job *job, const csep_depthwise_lin
         }
         x += job->row_step;
     }
-    UNROLL
-    for (int t = 0; t < T; t++)
-        v_store(a + t * VL, acc[t]);
+    dw_finish(job, block, acc, a, T);
 }
 
 /* One strip of every line.  TAPS == 0 stands for dw_strip_any. */
-INLINE void dw_lines(const csep_depthwise_job *job, const channel_block *block, const strip *s,
+INLINE void dw_lines(const csep_stage_job *job, const channel_block *block, const strip *s,
                      const int T, const int TAPS, const int S, const int mode)
 {
     const int64_t taps = TAPS ? TAPS : job->taps;
-    real *a = block->a + s->pixel * VL;
-    for (int64_t i = 0; i < job->lines; i++, a += job->pixels * VL) {
-        const csep_depthwise_line *line = job->line + i;
+    int64_t a = block->a + s->pixel * job->pixel_step;
+    for (int64_t i = 0; i < job->lines; i++, a += job->line_step) {
+        const csep_line *line = job->line + i;
         const real *w = block->w + line->skip * taps * VL;
         if (TAPS)
             dw_strip_sliding(job, line, block, s, w, a, T, TAPS, S, mode);
@@ -129,7 +147,7 @@ INLINE void dw_lines(const csep_depthwise_job *job, const channel_block *block, 
     }
 }
 
-INLINE void dw_lines_of(int64_t pixels, const csep_depthwise_job *job, const channel_block *block,
+INLINE void dw_lines_of(int64_t pixels, const csep_stage_job *job, const channel_block *block,
                         const strip *s, const int TAPS, const int S, const int mode)
 {
     switch (pixels) {
@@ -145,7 +163,7 @@ INLINE void dw_lines_of(int64_t pixels, const csep_depthwise_job *job, const cha
 }
 
 /* One vector of channels along the whole run, in strips of nearly equal length. */
-INLINE void dw_run(const csep_depthwise_job *job, const channel_block *block, const int TAPS,
+INLINE void dw_run(const csep_stage_job *job, const channel_block *block, const int TAPS,
                    const int S)
 {
     const int64_t strips = (job->pixels + STRIP - 1) / STRIP;
@@ -172,32 +190,35 @@ INLINE void dw_run(const csep_depthwise_job *job, const channel_block *block, co
     }
 }
 
-INLINE void dw_job(const csep_depthwise_job *job, const int TAPS, const int S)
+INLINE void dw_job(const csep_stage_job *job, const int TAPS, const int S)
 {
     const int64_t m = job->multiplier;
     const int64_t end = job->channel + job->channels;
-    const int32_t *lane = job->lane;
-    channel_block block = {.w = job->w, .a = job->a};
+    const int64_t block_weights = job->kernel_rows * job->taps * VL;
+    int64_t w_block = job->channel / VL % job->w_period;
+    channel_block block = {.a = 0};
 
     for (int64_t k = job->channel; k < end; k += VL) {
         const int64_t k_last = k + VL < end ? k + VL - 1 : end - 1;
-        block.channel = m == 1 ? k : k / m;
-        block.count = (int)((m == 1 ? k_last : k_last / m) - block.channel + 1);
+        const int64_t channel = m == 1 ? k : k / m;
+        block.count = (int)((m == 1 ? k_last : k_last / m) - channel + 1);
+        block.channel = channel - job->first_channel;
         block.mask = v_mask(block.count);
-        if (m > 1) {
-            block.lane = v_index(lane);
-            lane += VL;
-        }
+        block.outputs = job->whole_vectors ? VL : (int)(k_last - k + 1);
+        block.w = (const real *)job->w + w_block * block_weights;
+        block.bias = (const real *)job->bias + k;
+        if (m > 1)
+            block.lane = v_index(job->lane + k);
         dw_run(job, &block, TAPS, S);
-        block.w += job->kernel_rows * job->taps * VL;
+        w_block = w_block + 1 < job->w_period ? w_block + 1 : 0;
         block.a += job->a_step;
     }
 }
 
 /* Each instruction set lists those it wants; the others are not compiled. */
-static inline void depthwise_3s1(const csep_depthwise_job *job) { dw_job(job, 3, 1); }
-static inline void depthwise_3s2(const csep_depthwise_job *job) { dw_job(job, 3, 2); }
-static inline void depthwise_5s1(const csep_depthwise_job *job) { dw_job(job, 5, 1); }
-static inline void depthwise_5s2(const csep_depthwise_job *job) { dw_job(job, 5, 2); }
-static inline void depthwise_7s1(const csep_depthwise_job *job) { dw_job(job, 7, 1); }
-static inline void depthwise_any(const csep_depthwise_job *job) { dw_job(job, 0, 0); }
+static inline void depthwise_3s1(const csep_stage_job *job) { dw_job(job, 3, 1); }
+static inline void depthwise_3s2(const csep_stage_job *job) { dw_job(job, 3, 2); }
+static inline void depthwise_5s1(const csep_stage_job *job) { dw_job(job, 5, 1); }
+static inline void depthwise_5s2(const csep_stage_job *job) { dw_job(job, 5, 2); }
+static inline void depthwise_7s1(const csep_stage_job *job) { dw_job(job, 7, 1); }
+static inline void depthwise_any(const csep_stage_job *job) { dw_job(job, 0, 0); }

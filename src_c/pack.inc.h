@@ -1,6 +1,9 @@
 /* Copies columns of a row-major matrix into one panel: rows of whole vectors, zero-padded. */
-static void pack_panel(const real *from, int64_t from_step, int64_t rows, int64_t columns, real *to)
+static void pack_panel(const void *matrix, int64_t from_step, int64_t rows, int64_t columns,
+                       void *panel)
 {
+    const real *from = matrix;
+    real *to = panel;
     const int64_t whole = columns / VL;
     const int rest = (int)(columns % VL);
     const vmask mask = v_mask(rest);

@@ -29,6 +29,9 @@ typedef struct tile_job {
     const prefetch *ahead; /* not a copy: what was just stored by parts is slow to load whole */
     int64_t ldc;
     int last_lanes; /* lanes of the last vector that exist in c */
+    int finish;
+    const real *residual;              /* laid out as c, or NULL */
+    const csep_activation *activation; /* where finish is 1 */
 } tile_job;
 
 INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const real *b, const int MR,
@@ -45,6 +48,20 @@ INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const rea
         for (int v = 0; v < NV; v++)
             acc[r][v] = v_fma(s, bv[v], acc[r][v]);
     }
+}
+
+INLINE void pw_finish(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
+                      const int NV)
+{
+    const placement place = {MR, NV, t->last_lanes, t->ldc};
+    vec sum[MOST_SUMS];
+    UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        sum[i] = acc[i / NV][i % NV];
+    v_finish(sum, MR * NV, &place, t->residual, t->activation);
+    UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        acc[i / NV][i % NV] = sum[i];
 }
 
 /* STRIDED: B's rows are b_step apart, and so are the pieces ahead.  Otherwise both are in one
@@ -92,6 +109,8 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
         pw_step(acc, a + kk, b, MR, NV);
         b += b_step;
     }
+    if (t->finish)
+        pw_finish(t, acc, MR, NV);
 
     UNROLL
     for (int r = 0; r < MR; r++) {
@@ -162,18 +181,23 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         taller = rows % tiles;
     }
 
+    const real *b = job->b, *bias = job->bias, *residual = job->residual;
+    const int64_t corner = first * job->ldc + panel * width;
     tile_job t = {
-        .a = job->a + first * VL,
+        .a = (const real *)job->a + first * VL,
         .a_step = job->a_step,
         .k = job->k,
-        .b = job->b_step ? job->b + panel * width + job->k_first * job->b_step
-                         : job->b + panel * width * job->k_total + job->k_first * vectors * VL,
+        .b = job->b_step ? b + panel * width + job->k_first * job->b_step
+                         : b + panel * width * job->k_total + job->k_first * vectors * VL,
         .b_step = job->b_step ? job->b_step : vectors * VL,
-        .bias = job->bias ? job->bias + panel * width : 0,
-        .c = job->c + first * job->ldc + panel * width,
+        .bias = bias ? bias + panel * width : 0,
+        .c = (real *)job->c + corner,
         .ldc = job->ldc,
         .last_lanes = (int)(columns - (vectors - 1) * VL),
         .ahead = ahead,
+        .finish = job->finish,
+        .residual = job->finish && residual ? residual + corner : 0,
+        .activation = &job->activation,
     };
     const tile_fn run = tile_fns[job->b_step != 0][vectors];
     for (int64_t i = 0; i < tiles; i++) {
@@ -181,6 +205,8 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         run(n, &t);
         t.a += n * VL;
         t.c += n * job->ldc;
+        if (t.residual)
+            t.residual += n * job->ldc;
         ahead->at += job->k / VL * ahead->per_turn * ahead->step;
     }
 }
@@ -206,7 +232,7 @@ static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t grou
     const int64_t panel = job.panel_vectors * VL * job.k_total;
     job.ahead_count = panel;
     for (int64_t p = 0; p < panels; p++) {
-        job.ahead = p + 1 < panels ? job.b + (p + 1) * panel : 0;
+        job.ahead = p + 1 < panels ? (const real *)job.b + (p + 1) * panel : 0;
         prefetch ahead = pw_prefetch(&job, groups);
         pw_panel(&job, p, 0, job.rows, &ahead);
     }

@@ -21,7 +21,7 @@ static double fma_probe(int64_t iterations)
     vec sum = v_zero();
     UNROLL
     for (int i = 0; i < PROBE_CHAINS; i++)
-        sum = v_add(sum, acc[i]);
+        sum = sum + acc[i];
     real lane[VL];
     v_store(lane, sum);
     /* The chains tend to 1; a use of them keeps the loop from being removed. */
@@ -31,8 +31,9 @@ static double fma_probe(int64_t iterations)
 enum { PROBE_STREAMS = 8 };
 
 /* Reads count floats, a multiple of PROBE_STREAMS * VL, and returns a sum that depends on all. */
-static double read_probe(const real *p, int64_t count)
+static double read_probe(const void *memory, int64_t count)
 {
+    const real *p = memory;
     vec sum[PROBE_STREAMS];
     UNROLL
     for (int i = 0; i < PROBE_STREAMS; i++)
@@ -40,7 +41,7 @@ static double read_probe(const real *p, int64_t count)
     for (int64_t n = 0; n + PROBE_STREAMS * VL <= count; n += PROBE_STREAMS * VL) {
         UNROLL
         for (int i = 0; i < PROBE_STREAMS; i++)
-            sum[i] = v_add(sum[i], v_load(p + n + i * VL));
+            sum[i] = sum[i] + v_load(p + n + i * VL);
     }
     double total = 0;
     for (int i = 0; i < PROBE_STREAMS; i++) {
@@ -52,8 +53,9 @@ static double read_probe(const real *p, int64_t count)
 }
 
 /* Writes zeros to count floats, a multiple of PROBE_STREAMS * VL. */
-static void write_probe(real *p, int64_t count)
+static void write_probe(void *memory, int64_t count)
 {
+    real *p = memory;
     const vec zero = v_zero();
     for (int64_t n = 0; n + PROBE_STREAMS * VL <= count; n += PROBE_STREAMS * VL) {
         UNROLL

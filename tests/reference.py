@@ -1,4 +1,6 @@
-"""The formula of a separable convolution in float64 NumPy, written from its definition alone."""
+"""The formulas in float64 NumPy, written from their definitions alone."""
+
+import math
 
 import numpy as np
 
@@ -26,25 +28,116 @@ def taps(size, outputs, stride, offset):
     return i[inside], at[inside]
 
 
-def depthwise(x, dw, strides, padding, dilations):
-    """The (N, H', W', C * M) result of the depthwise stage."""
-    x, dw = np.asarray(x, np.float64), np.asarray(dw, np.float64)
-    n, h, w, c = x.shape
-    kh, kw, _, m = dw.shape
-    (top, bottom), (left, right) = explicit_pads((h, w), (kh, kw), strides, dilations, padding)
-    out_h = (h + top + bottom - (kh - 1) * dilations[0] - 1) // strides[0] + 1
-    out_w = (w + left + right - (kw - 1) * dilations[1] - 1) // strides[1] + 1
-    z = np.zeros((n, out_h, out_w, c, m))
-    for di in range(kh):
+def slide(x, kernel, strides, padding, dilations):
+    """Yield (di, dj, output rows, output columns, the pixels of x under that tap)."""
+    _, h, w, _ = x.shape
+    (top, _), (left, _) = explicit_pads((h, w), kernel, strides, dilations, padding)
+    out_h, out_w = output_size(x, kernel, strides, padding, dilations)
+    for di in range(kernel[0]):
         i, rows = taps(h, out_h, strides[0], di * dilations[0] - top)
-        for dj in range(kw):
+        for dj in range(kernel[1]):
             j, columns = taps(w, out_w, strides[1], dj * dilations[1] - left)
-            pixels = x[:, rows][:, :, columns]
-            z[:, i[:, None], j] += pixels[..., None] * dw[di, dj]
+            yield di, dj, i[:, None], j, x[:, rows][:, :, columns]
+
+
+def output_size(x, kernel, strides, padding, dilations):
+    """Height and width of the result."""
+    pads = explicit_pads(x.shape[1:3], kernel, strides, dilations, padding)
+    return tuple(
+        (n + sum(pad) - (k - 1) * d - 1) // s + 1
+        for n, pad, k, s, d in zip(x.shape[1:3], pads, kernel, strides, dilations, strict=True)
+    )
+
+
+def depthwise(x, dw, strides, padding, dilations):
+    """The (N, H', W', C * M) result of the depthwise stage; dw may be (kh, kw, 1, M)."""
+    x, dw = np.asarray(x, np.float64), np.asarray(dw, np.float64)
+    n, c = x.shape[0], x.shape[3]
+    kernel, m = dw.shape[:2], dw.shape[3]
+    out_h, out_w = output_size(x, kernel, strides, padding, dilations)
+    z = np.zeros((n, out_h, out_w, c, m))
+    for di, dj, i, j, pixels in slide(x, kernel, strides, padding, dilations):
+        z[:, i, j] += pixels[..., None] * dw[di, dj]
     return z.reshape(n, out_h, out_w, c * m)
 
 
-def separable_conv2d(x, dw, pw, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1)):
-    """Both stages; strides and dilations as pairs."""
-    y = depthwise(x, dw, strides, padding, dilations) @ np.asarray(pw, np.float64)[0, 0]
+def plus(y, bias):
     return y if bias is None else y + np.asarray(bias, np.float64)
+
+
+def separable_conv2d(
+    x,
+    dw,
+    pw,
+    bias=None,
+    strides=(1, 1),
+    padding="VALID",
+    dilations=(1, 1),
+    depthwise_bias=None,
+    depthwise_activation=None,
+    **end,
+):
+    """Both stages; strides and dilations as pairs."""
+    z = plus(depthwise(x, dw, strides, padding, dilations), depthwise_bias)
+    z = activate(z, depthwise_activation)
+    return finish(z @ np.asarray(pw, np.float64).reshape(z.shape[3], -1), bias, **end)
+
+
+def depthwise_conv2d(x, dw, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), **end):
+    return finish(depthwise(x, dw, strides, padding, dilations), bias, **end)
+
+
+def pointwise_conv2d(x, pw, bias=None, **end):
+    pw = np.asarray(pw, np.float64)
+    return finish(np.asarray(x, np.float64) @ pw.reshape(pw.shape[-2:]), bias, **end)
+
+
+def conv2d(x, w, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), **end):
+    x, w = np.asarray(x, np.float64), np.asarray(w, np.float64)
+    kernel = w.shape[:2]
+    out = output_size(x, kernel, strides, padding, dilations)
+    y = np.zeros((x.shape[0], *out, w.shape[3]))
+    for di, dj, i, j, pixels in slide(x, kernel, strides, padding, dilations):
+        y[:, i, j] += pixels @ w[di, dj]
+    return finish(y, bias, **end)
+
+
+def finish(y, bias, residual=None, activation=None):
+    return activate(plus(plus(y, bias), residual), activation)
+
+
+erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def logistic(v):
+    return 1 / (1 + np.exp(-v))
+
+
+def relu6(v):
+    return np.minimum(np.maximum(v, 0), 6)
+
+
+ACTIVATIONS = {
+    "linear": lambda v: v,
+    "relu": lambda v: np.maximum(v, 0),
+    "relu6": relu6,
+    "leaky_relu": lambda v, slope=0.2: np.where(v > 0, v, slope * v),
+    "elu": lambda v, alpha=1.0: np.where(v > 0, v, alpha * np.expm1(v)),
+    "sigmoid": logistic,
+    "tanh": np.tanh,
+    "silu": lambda v: v * logistic(v),
+    "swish": lambda v: v * logistic(v),
+    "hard_sigmoid": lambda v: relu6(v + 3) / 6,
+    "hard_silu": lambda v: v * (relu6(v + 3) / 6),
+    "hard_swish": lambda v: v * (relu6(v + 3) / 6),
+    "gelu": lambda v: v * (erfc(-v / math.sqrt(2)) / 2),
+    "gelu_tanh": lambda v: v * logistic(2 * math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)),
+}
+
+
+def activate(v, activation):
+    if activation is None:
+        return v
+    name, *alpha = (activation,) if isinstance(activation, str) else activation
+    with np.errstate(all="ignore"):
+        return ACTIVATIONS[name](np.asarray(v, np.float64), *alpha)

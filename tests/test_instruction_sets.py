@@ -10,12 +10,13 @@ import pytest
 from csep import _core
 
 HERE = Path(__file__).parent
+NAMES = ["separable", "family", "activations", "bits", "bad_input", "runtime"]
 
 
 @pytest.mark.skipif("CSEP_ISA" in os.environ, reason="CSEP_ISA is set: only that one is tested")
 @pytest.mark.parametrize("isa", _core.isa_available()[1:])
 def test_suite(isa):
-    files = ["test_separable.py", "test_bits.py", "test_bad_input.py", "test_runtime.py"]
+    files = [HERE / f"test_{name}.py" for name in NAMES]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files],
         cwd=HERE,

@@ -161,11 +161,30 @@ SHAPES = [
 def test_scratch_is_bounded(shape, kernel, multiplier, out_channels, threads):
     c = shape[3]
     dw = np.zeros((*kernel, c, multiplier), np.float32)
-    plan = _core.Plan(
-        dw, np.zeros((c * multiplier, out_channels), np.float32), None, (1, 1), (1, 1)
-    )
-    scratch = plan.scratch_bytes(*shape[:3], ((0, 0), (0, 0)), threads)
+    op = csep.SeparableConv2D(dw, np.zeros((c * multiplier, out_channels), np.float32))
+    x = np.empty(shape, np.float32)
+    scratch = op._plan.scratch_bytes(x, ((0, 0), (0, 0)), threads)
     assert 0 < scratch <= 2**20
+
+
+@pytest.mark.parametrize(("shape", "kernel", "multiplier", "out_channels"), SHAPES[:4])
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_scratch_of_conversions_is_bounded(shape, kernel, multiplier, out_channels, dtype, layout):
+    c = shape[3]
+    real = np.float64 if dtype is np.float64 else np.float32
+    dw = np.zeros((*kernel, c, multiplier), real)
+    pw = np.zeros((c * multiplier, out_channels), real)
+    w = np.zeros((*kernel, c, 16), real)
+    for op in (
+        csep.SeparableConv2D(dw, pw, data_format=layout),
+        csep.DepthwiseConv2D(dw, data_format=layout),
+        csep.Conv2D(w, data_format=layout),
+    ):
+        laid_out = shape if layout == "NHWC" else (shape[0], c, *shape[1:3])
+        x = np.empty(laid_out, dtype)
+        scratch = op._plan.scratch_bytes(x, ((0, 0), (0, 0)), 2)
+        assert 0 <= scratch <= 2**20
 
 
 MEMORY = """

@@ -34,16 +34,69 @@ static int64_t draw(int64_t low, int64_t high)
     return low + (int64_t)(state % (uint64_t)(high - low + 1));
 }
 
-static void fill(float *a, int64_t count)
+/* Multiples of 1 / 8 below 8: every dtype holds them exactly. */
+static double small_number(void) { return (double)draw(-63, 63) / 8.0; }
+
+static int64_t bytes_of(csep_dtype dtype)
 {
-    for (int64_t i = 0; i < count; i++)
-        a[i] = (float)draw(-1000, 1000) / 500.0f;
+    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
 }
 
-static float *random_floats(int64_t count)
+static uint16_t narrow(csep_dtype dtype, double exact)
 {
-    float *a = malloc((size_t)count * sizeof *a);
-    fill(a, count);
+    const float f = (float)exact;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    if (dtype == CSEP_BF16)
+        return (uint16_t)(bits >> 16);
+    const uint32_t sign = bits >> 16 & 0x8000, magnitude = bits & 0x7fffffff;
+    return (uint16_t)(sign | (magnitude ? (magnitude - ((127u - 15u) << 23)) >> 13 : 0));
+}
+
+static double widen(csep_dtype dtype, uint16_t half)
+{
+    if (dtype == CSEP_BF16) {
+        const uint32_t bits = (uint32_t)half << 16;
+        float f;
+        memcpy(&f, &bits, sizeof f);
+        return f;
+    }
+    const double sign = half & 0x8000 ? -1.0 : 1.0;
+    const int exponent = half >> 10 & 31, rest = half & 1023;
+    if (exponent == 31)
+        return rest ? NAN : sign * INFINITY;
+    return sign * (exponent ? ldexp(1024 + rest, exponent - 25) : ldexp(rest, -24));
+}
+
+static void put(csep_dtype dtype, void *array, int64_t i, double value)
+{
+    if (dtype == CSEP_F64)
+        ((double *)array)[i] = value;
+    else if (dtype == CSEP_F32)
+        ((float *)array)[i] = (float)value;
+    else
+        ((uint16_t *)array)[i] = narrow(dtype, value);
+}
+
+static double get(csep_dtype dtype, const void *array, int64_t i)
+{
+    if (dtype == CSEP_F64)
+        return ((const double *)array)[i];
+    if (dtype == CSEP_F32)
+        return ((const float *)array)[i];
+    return widen(dtype, ((const uint16_t *)array)[i]);
+}
+
+static void fill(csep_dtype dtype, void *array, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        put(dtype, array, i, small_number());
+}
+
+static void *random_array(csep_dtype dtype, int64_t count)
+{
+    void *a = malloc((size_t)(count * bytes_of(dtype)));
+    fill(dtype, a, count);
     return a;
 }
 
@@ -51,53 +104,109 @@ static float *random_floats(int64_t count)
 typedef struct guarded {
     char *pages;
     size_t bytes;
-    float *data;
+    void *data;
 } guarded;
 
-static guarded guarded_floats(int64_t count, int at_end)
+static guarded guarded_array(csep_dtype dtype, int64_t count, int at_end)
 {
     enum { PAGE = 4096 };
-    const size_t inside = ((size_t)count * sizeof(float) + PAGE - 1) / PAGE * PAGE;
+    const size_t wanted = (size_t)(count * bytes_of(dtype));
+    const size_t inside = (wanted + PAGE - 1) / PAGE * PAGE;
     guarded g = {.bytes = inside + 2 * PAGE};
     g.pages = mmap(NULL, g.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (g.pages == MAP_FAILED || mprotect(g.pages + PAGE, inside, PROT_READ | PROT_WRITE) != 0)
         abort();
-    char *end = g.pages + PAGE + inside;
-    g.data = at_end ? (float *)end - count : (float *)(g.pages + PAGE);
+    g.data = g.pages + PAGE + (at_end ? inside - wanted : 0);
     return g;
 }
 
-/* The sum for one output element, from the definition. */
-static double element(const csep_conv_desc *d, const csep_shape *s, const float *x, const float *dw,
-                      const float *pw, const float *bias, int64_t b, int64_t i, int64_t j,
-                      int64_t k)
+/* A call and its arrays. */
+typedef struct problem {
+    csep_conv_desc d;
+    csep_shape s;
+    int64_t out_h, out_w;
+    csep_weights weights;
+    const void *x, *residual;
+} problem;
+
+/* Where an element of an image array lies. */
+static int64_t place(csep_layout layout, int64_t height, int64_t width, int64_t channels, int64_t b,
+                     int64_t i, int64_t j, int64_t c)
 {
-    double sum = bias ? bias[k] : 0.0;
-    for (int64_t q = 0; q < d->in_channels; q++)
-        for (int64_t r = 0; r < d->channel_multiplier; r++) {
-            const int64_t c = q * d->channel_multiplier + r;
-            double z = 0;
-            for (int64_t di = 0; di < d->kernel_h; di++)
-                for (int64_t dj = 0; dj < d->kernel_w; dj++) {
-                    const int64_t h = i * d->stride_h + di * d->dilation_h - s->pad_top;
-                    const int64_t w = j * d->stride_w + dj * d->dilation_w - s->pad_left;
-                    if (h < 0 || h >= s->height || w < 0 || w >= s->width)
-                        continue;
-                    const int64_t tap = (di * d->kernel_w + dj) * d->in_channels;
-                    z += (double)x[((b * s->height + h) * s->width + w) * d->in_channels + q] *
-                         dw[(tap + q) * d->channel_multiplier + r];
-                }
-            sum += z * pw[c * d->out_channels + k];
-        }
+    return layout == CSEP_NCHW ? ((b * channels + c) * height + i) * width + j
+                               : ((b * height + i) * width + j) * channels + c;
+}
+
+static double input(const problem *p, int64_t b, int64_t i, int64_t j, int64_t q)
+{
+    const csep_shape *s = &p->s;
+    if (i < 0 || i >= s->height || j < 0 || j >= s->width)
+        return 0;
+    return get(s->dtype, p->x, place(s->layout, s->height, s->width, p->d.in_channels, b, i, j, q));
+}
+
+/* Depthwise output c of one output pixel. */
+static double depthwise(const problem *p, int64_t b, int64_t i, int64_t j, int64_t c)
+{
+    const csep_conv_desc *d = &p->d;
+    const int64_t m = d->channel_multiplier, q = c / m;
+    const int64_t row = d->shared_kernel ? m : d->in_channels * m;
+    double z = p->weights.dw_bias ? get(d->dtype, p->weights.dw_bias, c) : 0;
+    for (int64_t di = 0; di < d->kernel_h; di++)
+        for (int64_t dj = 0; dj < d->kernel_w; dj++)
+            z += input(p, b, i * d->stride_h + di * d->dilation_h - p->s.pad_top,
+                       j * d->stride_w + dj * d->dilation_w - p->s.pad_left, q) *
+                 get(d->dtype, p->weights.dw, (di * d->kernel_w + dj) * row + c % row);
+    return d->depthwise_activation.function == CSEP_RELU6 ? fmin(fmax(z, 0), 6) : z;
+}
+
+static double product(const problem *p, int64_t b, int64_t i, int64_t j, int64_t k)
+{
+    const csep_conv_desc *d = &p->d;
+    double sum = 0;
+    if (d->kind == CSEP_SEPARABLE) {
+        for (int64_t c = 0; c < d->in_channels * d->channel_multiplier; c++)
+            sum += depthwise(p, b, i, j, c) * get(d->dtype, p->weights.pw, c * d->out_channels + k);
+        return sum;
+    }
+    for (int64_t di = 0; di < d->kernel_h; di++)
+        for (int64_t dj = 0; dj < d->kernel_w; dj++)
+            for (int64_t q = 0; q < d->in_channels; q++)
+                sum += input(p, b, i * d->stride_h + di * d->dilation_h - p->s.pad_top,
+                             j * d->stride_w + dj * d->dilation_w - p->s.pad_left, q) *
+                       get(d->dtype, p->weights.pw,
+                           ((di * d->kernel_w + dj) * d->in_channels + q) * d->out_channels + k);
     return sum;
 }
 
-/* Returns whether the draw had an output. */
-static int random_geometry(void)
+/* One output element, from the definition. */
+static double element(const problem *p, int64_t b, int64_t i, int64_t j, int64_t k)
 {
-    const csep_conv_desc d = {
+    double sum = p->d.kind == CSEP_DEPTHWISE ? depthwise(p, b, i, j, k) : product(p, b, i, j, k);
+    if (p->weights.bias)
+        sum += get(p->d.dtype, p->weights.bias, k);
+    if (p->residual)
+        sum += get(p->s.dtype, p->residual,
+                   place(p->s.layout, p->out_h, p->out_w, p->d.out_channels, b, i, j, k));
+    return p->d.activation.function == CSEP_RELU6 ? fmin(fmax(sum, 0), 6) : sum;
+}
+
+static csep_activation draw_activation(void)
+{
+    return (csep_activation){draw(0, 1) ? CSEP_RELU6 : CSEP_LINEAR, 0};
+}
+
+/* Sizes that have an output; returns whether these do. */
+static int draw_sizes(problem *p)
+{
+    p->s.dtype = (csep_dtype)draw(CSEP_F32, CSEP_BF16);
+    p->s.layout = (csep_layout)draw(CSEP_NHWC, CSEP_NCHW);
+    csep_conv_desc *d = &p->d;
+    *d = (csep_conv_desc){
+        .kind = (csep_kind)draw(CSEP_SEPARABLE, CSEP_CONV),
+        .dtype = p->s.dtype == CSEP_F64 ? CSEP_F64 : CSEP_F32,
         .in_channels = draw(1, 40),
-        .channel_multiplier = draw(0, 2) ? 1 : draw(2, 9),
+        .channel_multiplier = 1,
         .out_channels = draw(1, 80),
         .kernel_h = draw(1, 7),
         .kernel_w = draw(1, 7),
@@ -105,63 +214,117 @@ static int random_geometry(void)
         .stride_w = draw(1, 3),
         .dilation_h = draw(0, 2) ? 1 : draw(2, 3),
         .dilation_w = draw(0, 2) ? 1 : draw(2, 3),
+        .activation = draw_activation(),
     };
-    const csep_shape s = {
-        .batch = draw(1, 2),
-        .height = draw(1, 14),
-        .width = draw(1, 20),
-        .pad_top = draw(0, 4),
-        .pad_bottom = draw(0, 4),
-        .pad_left = draw(0, 9),
-        .pad_right = draw(0, 9),
-    };
-    int64_t h, w;
-    if (csep_output_size(&d, &s, &h, &w) != CSEP_OK)
-        return 0;
+    if (d->kind != CSEP_CONV) {
+        d->channel_multiplier = draw(0, 2) ? 1 : draw(2, 9);
+        d->shared_kernel = (int)draw(0, 1);
+    }
+    if (d->kind == CSEP_SEPARABLE)
+        d->depthwise_activation = draw_activation();
+    if (d->kind == CSEP_DEPTHWISE)
+        d->out_channels = d->in_channels * d->channel_multiplier;
+    p->s.batch = draw(1, 2);
+    p->s.height = draw(1, 14);
+    p->s.width = draw(1, 20);
+    p->s.pad_top = draw(0, 4);
+    p->s.pad_bottom = draw(0, 4);
+    p->s.pad_left = draw(0, 9);
+    p->s.pad_right = draw(0, 9);
+    return csep_output_size(d, &p->s, &p->out_h, &p->out_w) == CSEP_OK;
+}
 
-    const int64_t depth = d.in_channels * d.channel_multiplier;
-    const int64_t outputs = s.batch * h * w * d.out_channels;
-    const int64_t inputs = s.batch * s.height * s.width * d.in_channels;
+static void check_result(const problem *p, const void *y)
+{
+    /* Rounding to the dtype, and the sum itself. */
+    const double own = p->s.dtype == CSEP_BF16 ? 0x1p-8 : p->s.dtype == CSEP_F16 ? 0x1p-11 : 0;
+    const double of_largest = p->d.dtype == CSEP_F64 ? 1e-13 : 2e-5;
+    double worst = 0, largest = 0;
+    for (int64_t b = 0; b < p->s.batch; b++)
+        for (int64_t i = 0; i < p->out_h; i++)
+            for (int64_t j = 0; j < p->out_w; j++)
+                for (int64_t k = 0; k < p->d.out_channels; k++) {
+                    const double exact = element(p, b, i, j, k);
+                    const double got =
+                        get(p->s.dtype, y,
+                            place(p->s.layout, p->out_h, p->out_w, p->d.out_channels, b, i, j, k));
+                    if (p->s.dtype == CSEP_F16 && fabs(exact) > 65000)
+                        continue;
+                    worst = isnan(got) ? INFINITY
+                                       : fmax(worst, fabs(exact - got) - 1.01 * own * fabs(exact));
+                    largest = fmax(largest, fabs(exact));
+                }
+    CHECK(worst <= of_largest * fmax(largest, 1e-3));
+}
+
+/* Returns whether the draw had an output. */
+static int random_geometry(void)
+{
+    problem p = {.x = NULL};
+    if (!draw_sizes(&p))
+        return 0;
+    const csep_conv_desc *d = &p.d;
+    const csep_shape *s = &p.s;
+    const int64_t depth = d->in_channels * d->channel_multiplier;
+    const int64_t taps = d->kernel_h * d->kernel_w;
+    const int64_t outputs = s->batch * p.out_h * p.out_w * d->out_channels;
+    const int64_t inputs = s->batch * s->height * s->width * d->in_channels;
     const int at_end = (int)draw(0, 1);
-    guarded gx = guarded_floats(inputs, at_end), gy = guarded_floats(outputs, at_end);
-    float *x = gx.data, *y = gy.data;
-    fill(x, inputs);
-    float *dw = random_floats(d.kernel_h * d.kernel_w * depth);
-    float *pw = random_floats(depth * d.out_channels);
-    float *bias = draw(0, 1) ? random_floats(d.out_channels) : NULL;
-    float *again = malloc((size_t)outputs * sizeof *y);
-    memset(y, 0xff, (size_t)outputs * sizeof *y);
+    guarded gx = guarded_array(s->dtype, inputs, at_end);
+    guarded gy = guarded_array(s->dtype, outputs, at_end);
+    guarded gr = guarded_array(s->dtype, outputs, at_end);
+    fill(s->dtype, gx.data, inputs);
+    fill(s->dtype, gr.data, outputs);
+    p.x = gx.data;
+    p.residual = draw(0, 1) ? gr.data : NULL;
+    if (d->kind != CSEP_CONV)
+        p.weights.dw =
+            random_array(d->dtype, taps * (d->shared_kernel ? d->channel_multiplier : depth));
+    if (d->kind == CSEP_SEPARABLE && draw(0, 1))
+        p.weights.dw_bias = random_array(d->dtype, depth);
+    if (d->kind != CSEP_DEPTHWISE)
+        p.weights.pw = random_array(
+            d->dtype, (d->kind == CSEP_CONV ? taps * d->in_channels : depth) * d->out_channels);
+    if (draw(0, 1))
+        p.weights.bias = random_array(d->dtype, d->out_channels);
+    const size_t bytes = (size_t)(outputs * bytes_of(s->dtype));
+    void *y = gy.data, *again = malloc(bytes);
+    memset(y, 0xff, bytes);
 
     csep_plan *plan;
-    CHECK(csep_plan_create(&plan, &d, dw, pw, bias) == CSEP_OK);
-    CHECK(csep_execute(plan, &s, x, y, 1) == CSEP_OK);
-    CHECK(csep_execute(plan, &s, x, again, (int)draw(2, 5)) == CSEP_OK);
-    CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
-    memset(again, 0xff, (size_t)outputs * sizeof *y);
-    CHECK(csep_convolve(&d, &s, dw, pw, bias, x, again, (int)draw(1, 3)) == CSEP_OK);
-    CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
-    CHECK(csep_scratch_bytes(plan, &s, 3) <= CSEP_MAX_SCRATCH_BYTES);
-
-    double worst = 0, largest = 0;
-    for (int64_t n = 0; n < outputs; n++) {
-        const int64_t pixel = n / d.out_channels;
-        const double exact = element(&d, &s, x, dw, pw, bias, pixel / (h * w), pixel / w % h,
-                                     pixel % w, n % d.out_channels);
-        worst = fmax(worst, fabs(exact - y[n]));
-        largest = fmax(largest, fabs(exact));
-        if (isnan(y[n]))
-            worst = INFINITY;
-    }
-    CHECK(worst <= 2e-5 * largest);
+    CHECK(csep_plan_create(&plan, d, &p.weights) == CSEP_OK);
+    CHECK(csep_execute(plan, s, p.x, p.residual, y, 1) == CSEP_OK);
+    CHECK(csep_execute(plan, s, p.x, p.residual, again, (int)draw(2, 5)) == CSEP_OK);
+    CHECK(memcmp(y, again, bytes) == 0);
+    memset(again, 0xff, bytes);
+    CHECK(csep_convolve(d, s, &p.weights, p.x, p.residual, again, (int)draw(1, 3)) == CSEP_OK);
+    CHECK(memcmp(y, again, bytes) == 0);
+    CHECK(csep_scratch_bytes(plan, s, 3) <= CSEP_MAX_SCRATCH_BYTES);
+    check_result(&p, y);
 
     csep_plan_destroy(plan);
     munmap(gx.pages, gx.bytes);
     munmap(gy.pages, gy.bytes);
-    free(dw);
-    free(pw);
-    free(bias);
+    munmap(gr.pages, gr.bytes);
+    free((void *)p.weights.dw);
+    free((void *)p.weights.dw_bias);
+    free((void *)p.weights.pw);
+    free((void *)p.weights.bias);
     free(again);
     return 1;
+}
+
+static csep_conv_desc simple(int64_t channels, int64_t filters)
+{
+    return (csep_conv_desc){.in_channels = channels,
+                            .channel_multiplier = 1,
+                            .out_channels = filters,
+                            .kernel_h = 3,
+                            .kernel_w = 3,
+                            .stride_h = 1,
+                            .stride_w = 1,
+                            .dilation_h = 1,
+                            .dilation_w = 1};
 }
 
 /* Weights of every size class, whose last panel is whole or not: one call gives the bits of a plan,
@@ -170,26 +333,26 @@ static void one_call_is_a_plan_and_a_call(void)
 {
     const int64_t sizes[][2] = {{64, 64}, {64, 61}, {200, 300}, {700, 512}, {700, 803}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const csep_conv_desc d = {sizes[i][0], 1, sizes[i][1], 3, 3, 1, 1, 1, 1};
-        csep_shape s = {1, 6, 7, 0, 0, 0, 0};
+        const csep_conv_desc d = simple(sizes[i][0], sizes[i][1]);
+        csep_shape s = {.batch = 1, .height = 6, .width = 7};
         CHECK(csep_same_padding(&d, &s) == CSEP_OK);
         CHECK(s.pad_top == 1 && s.pad_bottom == 1 && s.pad_left == 1 && s.pad_right == 1);
-        const int64_t outputs = 6 * 7 * d.out_channels;
-        float *x = random_floats(6 * 7 * d.in_channels);
-        float *dw = random_floats(9 * d.in_channels);
-        guarded pw = guarded_floats(d.in_channels * d.out_channels, 1);
-        fill(pw.data, d.in_channels * d.out_channels);
-        float *y = malloc((size_t)outputs * sizeof *y),
-              *again = malloc((size_t)outputs * sizeof *y);
+        const size_t bytes = (size_t)(6 * 7 * d.out_channels) * sizeof(float);
+        void *x = random_array(CSEP_F32, 6 * 7 * d.in_channels);
+        void *dw = random_array(CSEP_F32, 9 * d.in_channels);
+        guarded pw = guarded_array(CSEP_F32, d.in_channels * d.out_channels, 1);
+        fill(CSEP_F32, pw.data, d.in_channels * d.out_channels);
+        void *y = malloc(bytes), *again = malloc(bytes);
         csep_plan *plan;
-        CHECK(csep_plan_create(&plan, &d, dw, pw.data, NULL) == CSEP_OK);
-        CHECK(csep_execute(plan, &s, x, y, 1) == CSEP_OK);
+        const csep_weights weights = {dw, NULL, pw.data, NULL}, no_pw = {dw, NULL, NULL, NULL};
+        CHECK(csep_plan_create(&plan, &d, &weights) == CSEP_OK);
+        CHECK(csep_execute(plan, &s, x, NULL, y, 1) == CSEP_OK);
         for (int threads = 1; threads < 4; threads++) {
-            CHECK(csep_convolve(&d, &s, dw, pw.data, NULL, x, again, threads) == CSEP_OK);
-            CHECK(memcmp(y, again, (size_t)outputs * sizeof *y) == 0);
+            CHECK(csep_convolve(&d, &s, &weights, x, NULL, again, threads) == CSEP_OK);
+            CHECK(memcmp(y, again, bytes) == 0);
         }
-        CHECK(csep_convolve(&d, &s, dw, pw.data, NULL, NULL, again, 1) == CSEP_BAD_ARGUMENT);
-        CHECK(csep_convolve(&d, &s, dw, NULL, NULL, x, again, 1) == CSEP_BAD_ARGUMENT);
+        CHECK(csep_convolve(&d, &s, &weights, NULL, NULL, again, 1) == CSEP_BAD_ARGUMENT);
+        CHECK(csep_convolve(&d, &s, &no_pw, x, NULL, again, 1) == CSEP_BAD_ARGUMENT);
         csep_plan_destroy(plan);
         munmap(pw.pages, pw.bytes);
         free(x);
@@ -199,52 +362,93 @@ static void one_call_is_a_plan_and_a_call(void)
     }
 }
 
-static void bad_arguments(void)
+static void bad_descriptors(void)
 {
-    const csep_conv_desc good = {2, 1, 3, 3, 3, 1, 1, 1, 1};
-    const csep_shape shape = {1, 5, 5, 0, 0, 0, 0};
-    const float weights[64] = {0};
-    float y[27];
+    const csep_conv_desc good = simple(2, 3);
+    const float w[64] = {0};
+    const csep_weights weights = {w, NULL, w, NULL}, no_dw = {NULL, NULL, w, NULL},
+                       no_pw = {w, NULL, NULL, NULL};
     csep_plan *plan;
-    int64_t h, w;
+    CHECK(csep_plan_create(NULL, &good, &weights) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_plan_create(&plan, NULL, &weights) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_plan_create(&plan, &good, NULL) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_plan_create(&plan, &good, &no_dw) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_plan_create(&plan, &good, &no_pw) == CSEP_BAD_ARGUMENT);
 
-    CHECK(csep_plan_create(NULL, &good, weights, weights, NULL) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_plan_create(&plan, NULL, weights, weights, NULL) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_plan_create(&plan, &good, NULL, weights, NULL) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_plan_create(&plan, &good, weights, NULL, NULL) == CSEP_BAD_ARGUMENT);
+    csep_conv_desc bad = good;
+    int64_t *const sizes[] = {&bad.in_channels, &bad.channel_multiplier, &bad.out_channels,
+                              &bad.kernel_h,    &bad.kernel_w,           &bad.stride_h,
+                              &bad.stride_w,    &bad.dilation_h,         &bad.dilation_w};
     const int64_t wrong[] = {0, -1, INT64_MIN, CSEP_MAX_STEP + 1, INT64_MAX};
-    for (size_t field = 0; field < sizeof good / sizeof(int64_t); field++)
+    for (size_t field = 0; field < sizeof sizes / sizeof *sizes; field++)
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-            csep_conv_desc bad = good;
-            ((int64_t *)&bad)[field] = wrong[i];
-            CHECK(csep_plan_create(&plan, &bad, weights, weights, NULL) == CSEP_BAD_ARGUMENT);
+            bad = good;
+            *sizes[field] = wrong[i];
+            CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
             CHECK(plan == NULL);
         }
+    for (int i = 0; i < 5; i++) {
+        bad = good;
+        if (i == 0)
+            bad.kind = (csep_kind)3;
+        if (i == 1)
+            bad.dtype = CSEP_F16;
+        if (i == 2)
+            bad.activation.function = (csep_function)99;
+        if (i == 3)
+            bad.depthwise_activation.function = (csep_function)-1;
+        if (i == 4)
+            bad.kind = CSEP_DEPTHWISE; /* out_channels is not in_channels */
+        CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
+    }
     const int64_t most = CSEP_MAX_STEP;
-    const csep_conv_desc overflow = {most, most, most, most, most, 1, 1, 1, 1};
-    CHECK(csep_plan_create(&plan, &overflow, weights, weights, NULL) == CSEP_BAD_SHAPE);
+    csep_conv_desc overflow = simple(most, most);
+    overflow.channel_multiplier = overflow.kernel_h = overflow.kernel_w = most;
+    CHECK(csep_plan_create(&plan, &overflow, &weights) == CSEP_BAD_SHAPE);
+}
 
-    CHECK(csep_plan_create(&plan, &good, weights, weights, NULL) == CSEP_OK);
+static void bad_shapes(void)
+{
+    const csep_conv_desc good = simple(2, 3);
+    const csep_shape shape = {.batch = 1, .height = 5, .width = 5};
+    const float w[64] = {0};
+    const csep_weights weights = {w, NULL, w, NULL};
+    float y[27];
+    csep_plan *plan;
+    int64_t out_h, out_w;
+
+    CHECK(csep_plan_create(&plan, &good, &weights) == CSEP_OK);
     CHECK(csep_plan_bytes(plan) > 0);
-    CHECK(csep_execute(NULL, &shape, weights, y, 1) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_execute(plan, NULL, weights, y, 1) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_execute(plan, &shape, NULL, y, 1) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_execute(plan, &shape, weights, NULL, 1) == CSEP_BAD_ARGUMENT);
-    CHECK(csep_execute(plan, &shape, weights, y, 0) == CSEP_BAD_ARGUMENT);
-    for (size_t field = 0; field < sizeof shape / sizeof(int64_t); field++) {
+    CHECK(csep_execute(NULL, &shape, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_execute(plan, NULL, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_execute(plan, &shape, NULL, NULL, y, 1) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_execute(plan, &shape, w, NULL, NULL, 1) == CSEP_BAD_ARGUMENT);
+    CHECK(csep_execute(plan, &shape, w, NULL, y, 0) == CSEP_BAD_ARGUMENT);
+    csep_shape bad = shape;
+    int64_t *const sizes[] = {&bad.batch,      &bad.height,   &bad.width,    &bad.pad_top,
+                              &bad.pad_bottom, &bad.pad_left, &bad.pad_right};
+    for (size_t field = 0; field < sizeof sizes / sizeof *sizes; field++) {
         const int64_t extreme[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX / 2};
         for (size_t i = 0; i < sizeof extreme / sizeof *extreme; i++) {
-            csep_shape bad = shape;
-            ((int64_t *)&bad)[field] = extreme[i];
-            CHECK(csep_output_size(&good, &bad, &h, &w) != CSEP_OK);
-            CHECK(csep_execute(plan, &bad, weights, y, 1) != CSEP_OK);
+            bad = shape;
+            *sizes[field] = extreme[i];
+            CHECK(csep_output_size(&good, &bad, &out_h, &out_w) != CSEP_OK);
+            CHECK(csep_execute(plan, &bad, w, NULL, y, 1) != CSEP_OK);
             CHECK(csep_scratch_bytes(plan, &bad, 1) == 0);
         }
     }
-    const csep_shape small = {1, 2, 5, 0, 0, 0, 0};
-    CHECK(csep_execute(plan, &small, weights, y, 1) == CSEP_BAD_SHAPE);
-    const csep_shape none = {0, 5, 5, 0, 0, 0, 0};
-    CHECK(csep_execute(plan, &none, NULL, NULL, 1) == CSEP_OK);
+    bad = shape;
+    bad.dtype = CSEP_F64; /* the plan's weights are not */
+    CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);
+    bad = shape;
+    bad.layout = (csep_layout)2;
+    CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);
+    bad = shape;
+    bad.height = 2;
+    CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_SHAPE);
+    bad = shape;
+    bad.batch = 0;
+    CHECK(csep_execute(plan, &bad, NULL, NULL, NULL, 1) == CSEP_OK);
     csep_plan_destroy(plan);
     csep_plan_destroy(NULL);
 
@@ -259,7 +463,8 @@ int main(int argc, char **argv)
         printf("no such instruction set; there are: %s\n", csep_isa_available());
         return 2;
     }
-    bad_arguments();
+    bad_descriptors();
+    bad_shapes();
     one_call_is_a_plan_and_a_call();
     for (int i = 0; i < geometries;)
         i += random_geometry();

@@ -1,0 +1,138 @@
+"""Keras layers read by their attributes; Keras itself is never imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .layers import _Operator
+
+# The names of the arguments that the arrays of get_weights() become, in its order.
+_WEIGHTS = {
+    "SeparableConv2D": ("dw", "pw", "bias"),
+    "DepthwiseConv2D": ("dw", "bias"),
+    "Conv2D": ("w", "bias"),
+    "PointwiseConv2D": ("pw", "bias"),
+}
+_LAYER_NAMES = {
+    "SeparableConv2D": "SeparableConv2D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "DepthwiseConv2D": "DepthwiseConv2D",
+    "Conv2D": "Conv2D",
+    "Convolution2D": "Conv2D",
+}
+
+
+def _kind_of(layer: Any) -> str | None:
+    """Return the operator for a layer, by the first of its classes that csep knows."""
+    for base in type(layer).__mro__:
+        if "Transpose" in base.__name__:
+            return None
+        if base.__name__ in _LAYER_NAMES:
+            return _LAYER_NAMES[base.__name__]
+    return None
+
+
+def _activation(layer: Any) -> str | tuple[str, float] | None:
+    """Return a layer's activation by name."""
+    function = getattr(layer, "activation", None)
+    if function is None:
+        return None
+    name = getattr(function, "__name__", None)
+    if name is None:  # an activation layer, such as LeakyReLU
+        config = getattr(function, "get_config", dict)()
+        name = {"LeakyReLU": "leaky_relu", "ELU": "elu", "ReLU": "relu"}.get(
+            type(function).__name__
+        )
+        for key in ("negative_slope", "alpha"):
+            if name in {"leaky_relu", "elu"} and key in config:
+                return name, float(config[key])
+        plain = not config.get("negative_slope") and not config.get("threshold")
+        if name == "relu" and plain and config.get("max_value") in {None, 6, 6.0}:
+            return "relu6" if config.get("max_value") else "relu"
+        name = None
+    if name not in _core.ACTIVATIONS:
+        raise ValueError(
+            f"layer: expected an activation of {', '.join(_core.ACTIVATIONS)}, got {function!r}"
+        )
+    return None if name == "linear" else name
+
+
+def operator_arguments(layer: Any, kind: str) -> dict[str, Any]:
+    """Return the arguments of the operator of that kind that computes what layer does.
+
+    Raises
+    ------
+    TypeError
+        If layer is no Keras layer of that kind.
+    ValueError
+        If it has no weights yet, or csep cannot compute what it asks for.
+    """
+    found = _kind_of(layer)
+    if found == "Conv2D" and kind == "PointwiseConv2D":
+        found = kind
+    if found != kind:
+        wanted = "Conv2D with a 1x1 kernel" if kind == "PointwiseConv2D" else kind
+        raise TypeError(f"layer: expected a Keras {wanted} layer, got {type(layer).__name__}")
+    if getattr(layer, "groups", 1) != 1:
+        raise ValueError(f"layer: expected groups=1, got {layer.groups}")
+    weights = layer.get_weights()
+    if not weights:
+        raise ValueError("layer: expected one with weights, got one that was not built yet")
+    arguments = dict(zip(_WEIGHTS[kind], weights, strict=False))
+    arguments["activation"] = _activation(layer)
+    arguments["data_format"] = layer.data_format
+    if kind == "PointwiseConv2D":
+        if tuple(layer.kernel_size) != (1, 1) or tuple(layer.strides) != (1, 1):
+            raise ValueError(
+                f"layer: expected kernel_size and strides 1, got {layer.kernel_size} and "
+                f"{layer.strides}"
+            )
+        return arguments
+    arguments["strides"] = tuple(layer.strides)
+    arguments["dilations"] = tuple(layer.dilation_rate)
+    arguments["padding"] = layer.padding
+    return arguments
+
+
+def from_keras(layer: Any) -> _Operator:
+    """Return the operator that computes what a Keras layer computes.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+        A built Conv2D, DepthwiseConv2D or SeparableConv2D of Keras 2 or 3.  It is read by its
+        attributes; Keras is not imported.
+
+    Returns
+    -------
+    Conv2D, DepthwiseConv2D, PointwiseConv2D or SeparableConv2D
+        A `PointwiseConv2D` for a Conv2D with a 1x1 kernel and strides of 1.
+
+    Raises
+    ------
+    TypeError
+        If it is no such layer.
+    ValueError
+        If it has no weights yet, or csep cannot compute what it asks for.
+
+    Examples
+    --------
+    ::
+
+        model = keras.applications.MobileNet()
+        op = csep.from_keras(model.get_layer("conv_dw_1"))
+    """
+    from . import layers  # noqa: PLC0415 - layers' from_keras needs this file
+
+    kind = _kind_of(layer)
+    if kind is None:
+        raise TypeError(
+            "layer: expected a Keras Conv2D, DepthwiseConv2D or SeparableConv2D, "
+            f"got {type(layer).__name__}"
+        )
+    if kind == "Conv2D" and tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1):
+        kind = "PointwiseConv2D"
+    return getattr(layers, kind).from_keras(layer)
