@@ -50,7 +50,7 @@ def _activation(layer: Any) -> str | tuple[str, float] | None:
             if name in {"leaky_relu", "elu"} and key in config:
                 return name, float(config[key])
         plain = not config.get("negative_slope") and not config.get("threshold")
-        if name == "relu" and plain and config.get("max_value") in {None, 6, 6.0}:
+        if name == "relu" and plain and config.get("max_value") in {None, 6}:
             return "relu6" if config.get("max_value") else "relu"
         name = None
     if name not in _core.ACTIVATIONS:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import _core, accounting
-from .activations import LINEAR, activation_name, parse_activation
+from .activations import activation_name, parse_activation
 from .arrays import Array, as_plain, check_out, check_same_real, rank, real_of
 from .docs import document
 from .geometry import ConvGeometry, ConvParams, parse_layout, resolve
@@ -541,7 +541,7 @@ class SeparableConv2D(_Operator):
     def _channels(self) -> int:
         return self._pw.shape[0] // self._dw.shape[3]
 
-    def _filters(self, channels: int) -> int:  # noqa: ARG002
+    def _filters(self, channels: int) -> int:
         return self._pw.shape[1]
 
     def _kernel(self) -> tuple[int, int]:
@@ -698,7 +698,7 @@ class PointwiseConv2D(_Operator):
     def _channels(self) -> int:
         return self._pw.shape[0]
 
-    def _filters(self, channels: int) -> int:  # noqa: ARG002
+    def _filters(self, channels: int) -> int:
         return self._pw.shape[1]
 
     def _kernel(self) -> tuple[int, int]:
@@ -773,7 +773,7 @@ class Conv2D(_Operator):
     def _channels(self) -> int:
         return self._pw.shape[2]
 
-    def _filters(self, channels: int) -> int:  # noqa: ARG002
+    def _filters(self, channels: int) -> int:
         return self._pw.shape[3]
 
     def _kernel(self) -> tuple[int, int]:

@@ -521,7 +521,8 @@ def separable_conv1d(
 
         d[b, i, q * M + r] = depthwise_activation(depthwise_bias[q * M + r]
             + sum over di of x[b, s * i + d * di - before, q] * dw[di, q, r])
-        y[b, i, k] = activation(bias[k] + residual[b, i, k] + sum over m of d[b, i, m] * pw[0, m, k])
+        y[b, i, k] = activation(bias[k] + residual[b, i, k]
+            + sum over m of d[b, i, m] * pw[0, m, k])
 
     Parameters
     ----------

@@ -254,3 +254,118 @@ def test_thread_count_of_a_wrong_kind(threads):
             call()
     with pytest.raises(TypeError, match=r"^n: expected .*got"):
         csep.set_num_threads(threads)
+
+
+# The rest of the family: what is not common to all operators.
+
+X = ones(1, 6, 7, 4)
+FAMILY = [
+    (csep.depthwise_conv2d, {"x": X, "dw": ones(3, 3, 4, 2), "bias": ones(8)}),
+    (csep.pointwise_conv2d, {"x": X, "pw": ones(4, 5), "bias": ones(5)}),
+    (csep.conv2d, {"x": X, "w": ones(3, 3, 4, 5), "bias": ones(5)}),
+    (csep.separable_conv2d, {k: GOOD[k] for k in ("x", "dw", "pw", "bias")}),
+    (csep.depthwise_conv1d, {"x": ones(1, 9, 4), "dw": ones(3, 4, 2), "bias": ones(8)}),
+    (
+        csep.separable_conv1d,
+        {"x": ones(1, 9, 4), "dw": ones(3, 4, 2), "pw": ones(1, 8, 5), "bias": ones(5)},
+    ),
+]
+ids = [function.__name__ for function, _ in FAMILY]
+
+
+@pytest.mark.parametrize(("function", "good"), FAMILY, ids=ids)
+def test_wrong_arrays_of_the_family(function, good):
+    function(**good)
+    for name, value in good.items():
+        wrong = [
+            (value.astype("f8"), TypeError),
+            (value.astype("i4"), TypeError),
+            (value[None], ValueError),
+            (value[..., :-1], ValueError),
+            (value[..., :0], ValueError),
+            ("abc", TypeError),
+            ([[1], [1, 2]], TypeError),
+            (np.ma.masked_array(value), TypeError),
+            (np.zeros(value.shape, [("a", F4)]), TypeError),
+        ]
+        if name != "bias":
+            wrong += [(None, TypeError)]
+        for bad, error in wrong:
+            with pytest.raises(error, match=r"^\w+: expected .*got"):
+                function(**good | {name: bad})
+
+
+@pytest.mark.parametrize(("function", "good"), FAMILY, ids=ids)
+def test_wrong_keywords_of_the_family(function, good):
+    result = function(**good)
+    keywords = {
+        "activation": [
+            ("softmax", ValueError),
+            ("", ValueError),
+            (1, TypeError),
+            (np.tanh, TypeError),
+            (("relu", 0.1), ValueError),
+            (("elu", np.inf), ValueError),
+            (("elu", "1"), TypeError),
+            (("elu",), TypeError),
+        ],
+        "data_format": [("NWHC", ValueError), (None, TypeError), (1, TypeError)],
+        "residual": [
+            (result[..., :-1], ValueError),
+            (result[None], ValueError),
+            (result.astype("f8"), TypeError),
+            (result.astype("f2"), TypeError),
+            ("abc", TypeError),
+        ],
+        "out": [
+            (result.astype("f8"), TypeError),
+            (result[..., :-1], ValueError),
+            (np.asfortranarray(np.repeat(result, 2, 0)), ValueError),
+            ("abc", TypeError),
+        ],
+        "num_threads": [(0, ValueError), (1.5, TypeError)],
+    }
+    for name, wrong in keywords.items():
+        for bad, error in wrong:
+            with pytest.raises(error, match=rf"^{name}: expected .*got"):
+                function(**good | {name: bad})
+
+
+@pytest.mark.parametrize("name", ["depthwise_activation", "depthwise_bias"])
+def test_wrong_things_between_the_stages(name):
+    for bad in ("softmax", ones(5), 3):
+        with pytest.raises((ValueError, TypeError), match=rf"^{name}: expected .*got"):
+            csep.separable_conv2d(**GOOD, **{name: bad})
+
+
+def test_out_overlaps_the_residual():
+    room = np.ones(108, F4)
+    out, residual = room[:100].reshape(OUT), room[8:].reshape(OUT)
+    with pytest.raises(ValueError, match=r"^out: expected .*overlaps residual"):
+        csep.separable_conv2d(**GOOD, residual=residual, out=out)
+    op = csep.SeparableConv2D(GOOD["dw"], GOOD["pw"])
+    op(GOOD["x"])
+    with pytest.raises(ValueError, match=r"^out: expected .*overlaps residual"):
+        op(GOOD["x"], residual=residual, out=out)
+    assert (room == 1).all()
+
+
+@pytest.mark.parametrize("value", [(1, 1), [2, 1, 1], "1", 0, 1.5, None], ids=repr)
+def test_wrong_steps_of_sequences(value):
+    x, dw = ones(1, 9, 4), ones(3, 4, 1)
+    for name in ("strides", "dilations"):
+        with pytest.raises((TypeError, ValueError), match=rf"^{name}: expected .*got"):
+            csep.depthwise_conv1d(x, dw, **{name: value})
+
+
+@pytest.mark.parametrize("value", ["full", 1, (1,), (1, -1), ((1, 1), (1, 1)), None], ids=repr)
+def test_wrong_padding_of_sequences(value):
+    with pytest.raises((TypeError, ValueError), match=r"^padding: expected .*got"):
+        csep.depthwise_conv1d(ones(1, 9, 4), ones(3, 4, 1), padding=value)
+
+
+def test_weights_of_another_precision():
+    for weights, name in ((("dw", "f8"), "pw|x"), (("pw", "f8"), "pw"), (("bias", "f8"), "bias")):
+        arguments = GOOD | {weights[0]: GOOD[weights[0]].astype(weights[1])}
+        with pytest.raises(TypeError, match=f"^({name}): expected .*got"):
+            csep.separable_conv2d(**arguments)

@@ -1,0 +1,201 @@
+"""The semantics people expect: TensorFlow's functions and Keras' layers.  Needs the parity extra."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+import csep
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    tf = pytest.importorskip("tensorflow", reason='needs pip install ".[parity]"')
+    keras = tf.keras
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# Keras' names; the alphas of leaky_relu and elu are its defaults.
+ACTIVATIONS = [
+    None,
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "swish",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "gelu",
+]
+
+
+def close(y, expected, tolerance=2e-5):
+    expected = np.asarray(expected)
+    assert y.shape == expected.shape
+    assert np.abs(y - expected).max(initial=0) <= tolerance * np.abs(expected).max(initial=1e-30)
+
+
+def draw(rng, *shape):
+    return rng.standard_normal(shape).astype("f4")
+
+
+def random_layer(seed):
+    """A Keras layer of a random kind and configuration, and an input for it."""
+    rng = np.random.default_rng(seed)
+
+    def pick(*values):
+        return values[rng.integers(len(values))]
+
+    kind = pick("SeparableConv2D", "DepthwiseConv2D", "Conv2D")
+    strides = pick(1, 1, 2, 3)
+    # Keras takes no strides with a dilation.
+    dilation = pick(1, 2, 3) if strides == 1 else 1
+    arguments = {
+        "kernel_size": (int(rng.integers(1, 6)), int(rng.integers(1, 6))),
+        "strides": strides,
+        "padding": pick("same", "valid"),
+        "dilation_rate": dilation,
+        "use_bias": bool(rng.integers(2)),
+        "activation": pick(*ACTIVATIONS),
+        "bias_initializer": "random_normal",
+    }
+    if kind != "DepthwiseConv2D":
+        arguments["filters"] = int(rng.integers(1, 40))
+    if kind != "Conv2D":
+        arguments["depth_multiplier"] = int(rng.integers(1, 4))
+    layer = getattr(keras.layers, kind)(**arguments)
+    x = draw(rng, 2, int(rng.integers(14, 30)), int(rng.integers(14, 30)), int(rng.integers(1, 20)))
+    return layer, x
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_keras_layers_of_random_configurations(seed):
+    layer, x = random_layer(seed)
+    expected = layer(x).numpy()
+    op = csep.from_keras(layer)
+    close(op(x), expected)
+    assert op.count_params() == layer.count_params()
+    assert op.output_shape(x.shape) == expected.shape
+    for mine, theirs in zip(op.get_weights(), layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    same = getattr(csep, type(layer).__name__).from_keras(layer)
+    np.testing.assert_array_equal(same(x), op(x))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_keras_activations(activation):
+    x = np.linspace(-12, 12, 4096, dtype="f4").reshape(1, 64, 64, 1)
+    y = csep.pointwise_conv2d(x, np.ones((1, 1), "f4"), activation=activation)
+    expected = keras.activations.get(activation)(tf.constant(x)).numpy()
+    np.testing.assert_allclose(y, expected, rtol=2e-6, atol=2e-6)
+
+
+def test_gelu_of_tanh():
+    x = np.linspace(-12, 12, 4096, dtype="f4").reshape(1, 64, 64, 1)
+    y = csep.pointwise_conv2d(x, np.ones((1, 1), "f4"), activation="gelu_tanh")
+    expected = keras.activations.gelu(tf.constant(x), approximate=True).numpy()
+    np.testing.assert_allclose(y, expected, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kernel", [1, 2, 5])
+def test_keras_one_dimension(strides, padding, kernel):
+    x = draw(np.random.default_rng(0), 2, 23, 6)
+    how = {"strides": strides, "padding": padding}
+    layer = keras.layers.SeparableConv1D(9, kernel, depth_multiplier=2, activation="relu", **how)
+    expected = layer(x)
+    close(csep.separable_conv1d(x, *layer.get_weights(), **how, activation="relu"), expected)
+    layer = keras.layers.DepthwiseConv1D(kernel, depth_multiplier=2, **how)
+    expected = layer(x)
+    close(csep.depthwise_conv1d(x, *layer.get_weights(), **how), expected)
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID", [[0, 0], [2, 1], [0, 3], [0, 0]]], ids=str)
+@pytest.mark.parametrize("strides", [[1, 1, 1, 1], [1, 2, 2, 1]], ids=str)
+def test_tensorflow_functions(padding, strides):
+    rng = np.random.default_rng(1)
+    x, dw, pw = draw(rng, 2, 15, 18, 5), draw(rng, 4, 3, 5, 2), draw(rng, 1, 1, 10, 7)
+    w = draw(rng, 4, 3, 5, 8)
+    if isinstance(padding, str):
+        expected = tf.nn.separable_conv2d(x, dw, pw, strides, padding)
+        close(csep.separable_conv2d(x, dw, pw, None, strides, padding), expected)
+        expected = tf.nn.depthwise_conv2d(x, dw, strides, padding)
+        close(csep.depthwise_conv2d(x, dw, None, strides, padding), expected)
+    close(csep.conv2d(x, w, None, strides, padding), tf.nn.conv2d(x, w, strides, padding))
+
+
+def test_batch_normalisation_of_keras():
+    rng = np.random.default_rng(2)
+    x = draw(rng, 1, 9, 9, 6)
+    for kind, arguments in (
+        ("SeparableConv2D", {"filters": 8, "kernel_size": 3}),
+        ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 2}),
+        ("Conv2D", {"filters": 8, "kernel_size": 3, "use_bias": False}),
+        ("Conv2D", {"filters": 8, "kernel_size": 1}),
+    ):
+        layer = getattr(keras.layers, kind)(**arguments)
+        y = layer(x)
+        norm = keras.layers.BatchNormalization()
+        norm.build(y.shape)
+        norm.set_weights([rng.uniform(0.5, 2, w.shape) for w in norm.get_weights()])
+        op = csep.from_keras(layer).fold_batch_norm(*norm.get_weights(), norm.epsilon)
+        close(op(x), norm(y, training=False))
+
+
+@pytest.mark.parametrize(
+    ("layer", "error"),
+    [
+        (lambda: keras.layers.Conv2DTranspose(4, 3), TypeError),
+        (lambda: keras.layers.Dense(4), TypeError),
+        (lambda: keras.layers.SeparableConv1D(4, 3), TypeError),
+        (lambda: keras.layers.Conv2D(4, 3, groups=2), ValueError),
+        (lambda: keras.layers.Conv2D(4, 3, activation="softmax"), ValueError),
+        (lambda: keras.layers.Conv2D(4, 3, activation=lambda v: v * 2), ValueError),
+    ],
+)
+def test_layers_that_csep_cannot_compute(layer, error):
+    layer = layer()
+    shape = (1, 9, 8) if "1D" in type(layer).__name__ else (1, 9, 9, 8)
+    layer(np.ones(shape, "f4"))
+    with pytest.raises(error, match=r"^layer: expected .*got"):
+        csep.from_keras(layer)
+
+
+def test_layer_that_is_not_built():
+    with pytest.raises(ValueError, match=r"^layer: expected .*built"):
+        csep.from_keras(keras.layers.Conv2D(4, 3))
+
+
+def test_wrong_class():
+    layer = keras.layers.Conv2D(4, 3)
+    layer(np.ones((1, 9, 9, 8), "f4"))
+    for cls in (csep.SeparableConv2D, csep.DepthwiseConv2D):
+        with pytest.raises(TypeError, match=r"^layer: expected .*got Conv2D"):
+            cls.from_keras(layer)
+    with pytest.raises(ValueError, match=r"^layer: expected .*kernel_size"):
+        csep.PointwiseConv2D.from_keras(layer)
+
+
+def test_activation_layers():
+    x = draw(np.random.default_rng(3), 1, 5, 5, 4)
+    for activation in (
+        keras.layers.LeakyReLU(negative_slope=0.3),
+        keras.layers.ELU(alpha=0.5),
+        keras.layers.ReLU(max_value=6),
+        keras.layers.ReLU(),
+    ):
+        layer = keras.layers.SeparableConv2D(6, 3, activation=activation)
+        expected = layer(x)
+        close(csep.from_keras(layer)(x), expected)
+    layer = keras.layers.Conv2D(6, 3, activation=keras.layers.ReLU(max_value=3))
+    layer(x)
+    with pytest.raises(ValueError, match=r"^layer: expected an activation"):
+        csep.from_keras(layer)
