@@ -9,7 +9,10 @@
  * image skipped: its bits do not depend on the strip it fell into.
  */
 
-enum { STRIP = 8, MAX_TAPS = 7 };
+/* GROUP blocks take their turns on a strip of a row before the next row: what lies side by side in
+ * memory is read and written together.  4 instead of 1: 15 to 28 % of a depthwise convolution
+ * alone, 6 % of a strided separable one; 8 is no better. */
+enum { STRIP = 8, MAX_TAPS = 7, GROUP = 4 };
 
 /* Which case a strip is compiled for.  WHOLE: all lanes and all columns exist.  PARTIAL: some lanes
  * or columns may not.  EXPAND: as PARTIAL, and each input channel feeds several lanes (M > 1). */
@@ -25,6 +28,11 @@ typedef struct channel_block {
     const real *w, *bias;
     int64_t a; /* from job->a to the block */
 } channel_block;
+
+typedef struct block_group {
+    int count;
+    channel_block blocks[GROUP];
+} block_group;
 
 /* Columns of one strip.  Counted from the column under tap 0 of the first pixel, those from lo to
  * hi - 1 are inside the image. */
@@ -131,45 +139,48 @@ INLINE void dw_strip_any(const csep_stage_job *job, const csep_line *line,
     dw_finish(job, block, acc, a, T);
 }
 
-/* One strip of every line.  TAPS == 0 stands for dw_strip_any. */
-INLINE void dw_lines(const csep_stage_job *job, const channel_block *block, const strip *s,
+/* One strip of every line, for some neighbouring blocks.  TAPS == 0 stands for dw_strip_any. */
+INLINE void dw_lines(const csep_stage_job *job, const block_group *group, const strip *s,
                      const int T, const int TAPS, const int S, const int mode)
 {
     const int64_t taps = TAPS ? TAPS : job->taps;
-    int64_t a = block->a + s->pixel * job->pixel_step;
-    for (int64_t i = 0; i < job->lines; i++, a += job->line_step) {
+    int64_t start = s->pixel * job->pixel_step;
+    for (int64_t i = 0; i < job->lines; i++, start += job->line_step) {
         const csep_line *line = job->line + i;
-        const real *w = block->w + line->skip * taps * VL;
-        if (TAPS)
-            dw_strip_sliding(job, line, block, s, w, a, T, TAPS, S, mode);
-        else
-            dw_strip_any(job, line, block, s, w, a, T, mode);
+        for (int b = 0; b < group->count; b++) {
+            const channel_block block = group->blocks[b]; /* a copy: no store changes it */
+            const real *w = block.w + line->skip * taps * VL;
+            if (TAPS)
+                dw_strip_sliding(job, line, &block, s, w, block.a + start, T, TAPS, S, mode);
+            else
+                dw_strip_any(job, line, &block, s, w, block.a + start, T, mode);
+        }
     }
 }
 
-INLINE void dw_lines_of(int64_t pixels, const csep_stage_job *job, const channel_block *block,
+INLINE void dw_lines_of(int64_t pixels, const csep_stage_job *job, const block_group *group,
                         const strip *s, const int TAPS, const int S, const int mode)
 {
     switch (pixels) {
-    case 1: dw_lines(job, block, s, 1, TAPS, S, mode); break;
-    case 2: dw_lines(job, block, s, 2, TAPS, S, mode); break;
-    case 3: dw_lines(job, block, s, 3, TAPS, S, mode); break;
-    case 4: dw_lines(job, block, s, 4, TAPS, S, mode); break;
-    case 5: dw_lines(job, block, s, 5, TAPS, S, mode); break;
-    case 6: dw_lines(job, block, s, 6, TAPS, S, mode); break;
-    case 7: dw_lines(job, block, s, 7, TAPS, S, mode); break;
-    default: dw_lines(job, block, s, 8, TAPS, S, mode); break;
+    case 1: dw_lines(job, group, s, 1, TAPS, S, mode); break;
+    case 2: dw_lines(job, group, s, 2, TAPS, S, mode); break;
+    case 3: dw_lines(job, group, s, 3, TAPS, S, mode); break;
+    case 4: dw_lines(job, group, s, 4, TAPS, S, mode); break;
+    case 5: dw_lines(job, group, s, 5, TAPS, S, mode); break;
+    case 6: dw_lines(job, group, s, 6, TAPS, S, mode); break;
+    case 7: dw_lines(job, group, s, 7, TAPS, S, mode); break;
+    default: dw_lines(job, group, s, 8, TAPS, S, mode); break;
     }
 }
 
-/* One vector of channels along the whole run, in strips of nearly equal length. */
-INLINE void dw_run(const csep_stage_job *job, const channel_block *block, const int TAPS,
-                   const int S)
+/* A group of blocks along the whole run, in strips of nearly equal length. */
+INLINE void dw_run(const csep_stage_job *job, const block_group *group, const int TAPS, const int S)
 {
     const int64_t strips = (job->pixels + STRIP - 1) / STRIP;
     const int64_t shorter = job->pixels / strips;
     const int64_t longer = job->pixels % strips; /* this many strips have one pixel more */
     const int64_t reach = (job->taps - 1) * job->dilation;
+    const int whole = group->blocks[group->count - 1].count == VL;
 
     int64_t col = job->first_col;
     strip s = {.pixel = 0};
@@ -180,38 +191,49 @@ INLINE void dw_run(const csep_stage_job *job, const channel_block *block, const 
         s.lo = -col;
         s.hi = job->width - col;
         if (job->multiplier > 1)
-            dw_lines_of(pixels, job, block, &s, TAPS, S, EXPAND);
-        else if (block->count == VL && s.lo <= 0 && last < s.hi)
-            dw_lines_of(pixels, job, block, &s, TAPS, S, WHOLE);
+            dw_lines_of(pixels, job, group, &s, TAPS, S, EXPAND);
+        else if (whole && s.lo <= 0 && last < s.hi)
+            dw_lines_of(pixels, job, group, &s, TAPS, S, WHOLE);
         else
-            dw_lines_of(pixels, job, block, &s, TAPS, S, PARTIAL);
+            dw_lines_of(pixels, job, group, &s, TAPS, S, PARTIAL);
         col += pixels * job->stride;
         s.pixel += pixels;
     }
 }
 
-INLINE void dw_job(const csep_stage_job *job, const int TAPS, const int S)
+/* The block at output channel k. */
+INLINE channel_block dw_block(const csep_stage_job *job, int64_t k, int64_t end)
 {
     const int64_t m = job->multiplier;
-    const int64_t end = job->channel + job->channels;
-    const int64_t block_weights = job->kernel_rows * job->taps * VL;
-    int64_t w_block = job->channel / VL % job->w_period;
-    channel_block block = {.a = 0};
+    const int64_t k_last = k + VL < end ? k + VL - 1 : end - 1;
+    const int64_t channel = m == 1 ? k : k / m;
+    const int64_t w_block = k / VL % job->w_period;
+    channel_block block = {
+        .channel = channel - job->first_channel,
+        .count = (int)((m == 1 ? k_last : k_last / m) - channel + 1),
+        .outputs = job->whole_vectors ? VL : (int)(k_last - k + 1),
+        .w = (const real *)job->w + w_block * job->kernel_rows * job->taps * VL,
+        .bias = (const real *)job->bias + k,
+        .a = (k - job->channel) / VL * job->a_step,
+    };
+    block.mask = v_mask(block.count);
+    if (m > 1)
+        block.lane = v_index(job->lane + k);
+    return block;
+}
 
-    for (int64_t k = job->channel; k < end; k += VL) {
-        const int64_t k_last = k + VL < end ? k + VL - 1 : end - 1;
-        const int64_t channel = m == 1 ? k : k / m;
-        block.count = (int)((m == 1 ? k_last : k_last / m) - channel + 1);
-        block.channel = channel - job->first_channel;
-        block.mask = v_mask(block.count);
-        block.outputs = job->whole_vectors ? VL : (int)(k_last - k + 1);
-        block.w = (const real *)job->w + w_block * block_weights;
-        block.bias = (const real *)job->bias + k;
-        if (m > 1)
-            block.lane = v_index(job->lane + k);
-        dw_run(job, &block, TAPS, S);
-        w_block = w_block + 1 < job->w_period ? w_block + 1 : 0;
-        block.a += job->a_step;
+INLINE void dw_job(const csep_stage_job *job, const int TAPS, const int S)
+{
+    const int64_t end = job->channel + job->channels;
+    block_group group;
+    for (int64_t k = job->channel; k < end;) {
+        /* A block that is not whole stays alone: the others need no masks. */
+        group.count = 0;
+        do {
+            group.blocks[group.count++] = dw_block(job, k, end);
+            k += VL;
+        } while (group.count < GROUP && k + VL <= end);
+        dw_run(job, &group, TAPS, S);
     }
 }
 

@@ -8,71 +8,101 @@
 
 /* The part of a block that comes from one segment. */
 typedef struct piece {
-    const real *row; /* column 0, channel 0 of the input row; NULL: the row is outside */
-    int64_t offset;  /* from the first tap of a pixel to lane 0, were the segment that long */
-    int from, to;    /* lanes */
+    const real *lane0; /* where lane 0 would come from, were column 0 under the first tap */
+    int64_t offset;    /* from the start of the input row to there */
+    int from, to;      /* lanes */
+    vmask mask;
 } piece;
 
-/* The pieces of block k .. k + VL - 1 for one output row; returns how many. */
-static int gather_pieces(const csep_stage_job *job, const csep_line *line, int64_t k, piece *pieces)
+typedef struct pieces {
+    int count;
+    int64_t first, last; /* positions of a pixel in its row from and to which all lie inside */
+    piece piece[VL];
+} pieces;
+
+/* The pieces of block k .. k + VL - 1 for one output row; those of rows outside are left out. */
+static void find_pieces(const csep_stage_job *job, const csep_line *line, int64_t k, pieces *found)
 {
     const int64_t total = job->kernel_rows * job->taps * job->in_channels;
     const int64_t end = k + VL < total ? k + VL : total;
+    const int64_t row_length = job->width * job->col_step;
     const int side_by_side = job->dilation == 1;
     const int64_t length = job->in_channels * (side_by_side ? job->taps : 1);
-    int count = 0;
-    for (int64_t at = k; at < end;) {
-        const int64_t segment = at / length, next = (segment + 1) * length;
+    found->count = 0;
+    found->first = INT64_MIN;
+    found->last = INT64_MAX;
+    for (int64_t at = k, next; at < end; at = next) {
+        const int64_t segment = at / length, segment_end = (segment + 1) * length;
+        next = segment_end < end ? segment_end : end;
         const int64_t di = side_by_side ? segment : segment / job->taps;
         const int64_t dj = side_by_side ? 0 : segment % job->taps;
         const int64_t row = di - line->skip;
-        const int inside = row >= 0 && row < line->rows;
-        pieces[count++] = (piece){
-            .row = inside ? (const real *)line->x + row * job->row_step : 0,
-            .offset = dj * job->dilation * job->col_step + k - segment * length,
-            .from = (int)(at - k),
-            .to = (int)((next < end ? next : end) - k),
+        if (row < 0 || row >= line->rows)
+            continue;
+        const int64_t offset = dj * job->dilation * job->col_step + k - segment * length;
+        const int from = (int)(at - k), to = (int)(next - k);
+        const int64_t first = -(offset + from), last = row_length - offset - to;
+        found->first = first > found->first ? first : found->first;
+        found->last = last < found->last ? last : found->last;
+        found->piece[found->count++] = (piece){
+            .lane0 = (const real *)line->x + row * job->row_step + offset,
+            .offset = offset,
+            .from = from,
+            .to = to,
+            .mask = v_mask_range(from, to),
         };
-        at = next;
     }
-    return count;
 }
 
-/* One block of one pixel whose first tap is at `position` of the input row. */
-INLINE vec gather_block(const piece *pieces, int count, int64_t position, int64_t row_length)
+/* One block of a pixel whose first tap is at `position` of the input row; it may lie outside. */
+INLINE vec gather_clipped(const pieces *found, int64_t position, int64_t row_length)
 {
     vec sum = v_zero();
-    for (int i = 0; i < count; i++) {
-        const piece *n = pieces + i;
+    for (int i = 0; i < found->count; i++) {
+        const piece *n = found->piece + i;
         const int64_t lane0 = position + n->offset;
         const int64_t from = lane0 + n->from < 0 ? -lane0 : n->from;
         const int64_t to = lane0 + n->to > row_length ? row_length - lane0 : n->to;
-        if (n->row && from < to)
-            sum = v_or(sum, v_load_masked(n->row + lane0, v_mask_range((int)from, (int)to)));
+        if (from < to)
+            sum = v_or(sum, v_load_masked(n->lane0 + position, v_mask_range((int)from, (int)to)));
     }
     return sum;
+}
+
+/* The same where all pieces lie inside. */
+INLINE vec gather_inside(const pieces *found, int64_t position)
+{
+    vec sum = v_load_masked(found->piece->lane0 + position, found->piece->mask);
+    for (int i = 1; i < found->count; i++)
+        sum = v_or(sum, v_load_masked(found->piece[i].lane0 + position, found->piece[i].mask));
+    return sum;
+}
+
+/* One block of every pixel of one output row. */
+INLINE void gather_line(const csep_stage_job *job, const pieces *found, real *to)
+{
+    const int64_t pixel = job->stride * job->col_step, row_length = job->width * job->col_step;
+    const int whole = found->count == 1 && found->piece->from == 0 && found->piece->to == VL;
+    int64_t position = job->first_col * job->col_step;
+    for (int64_t t = 0; t < job->pixels; t++, position += pixel, to += VL) {
+        if (found->count == 0 || position < found->first || position > found->last)
+            v_store(to, gather_clipped(found, position, row_length));
+        else if (whole)
+            v_store(to, v_load(found->piece->lane0 + position));
+        else
+            v_store(to, gather_inside(found, position));
+    }
 }
 
 static void gather(const csep_stage_job *job)
 {
     const int64_t end = job->channel + job->channels;
-    const int64_t pixel = job->stride * job->col_step, row_length = job->width * job->col_step;
-    const int64_t start = job->first_col * job->col_step;
-    piece pieces[VL];
+    pieces found;
     for (int64_t k = job->channel; k < end; k += VL) {
         real *block = (real *)job->a + (k - job->channel) / VL * job->a_step;
         for (int64_t i = 0; i < job->lines; i++) {
-            const int count = gather_pieces(job, job->line + i, k, pieces);
-            const int whole = count == 1 && pieces->row && pieces->to == VL;
-            real *to = block + i * job->line_step;
-            int64_t position = start;
-            for (int64_t t = 0; t < job->pixels; t++, position += pixel, to += VL) {
-                const int64_t lane0 = position + pieces->offset;
-                if (whole && lane0 >= 0 && lane0 + VL <= row_length)
-                    v_store(to, v_load(pieces->row + lane0));
-                else
-                    v_store(to, gather_block(pieces, count, position, row_length));
-            }
+            find_pieces(job, job->line + i, k, &found);
+            gather_line(job, &found, block + i * job->line_step);
         }
     }
 }
