@@ -37,8 +37,9 @@ class Roofline:
 
     def sample(self):
         """Take one sample of each limit."""
-        flops = _core.fma_probe(1)
-        self.peak.append(flops * self.ITERATIONS / timed(_core.fma_probe, self.ITERATIONS))
+        double = self.row.dtype == "float64"
+        flops = _core.fma_probe(1, double)
+        self.peak.append(flops * self.ITERATIONS / timed(_core.fma_probe, self.ITERATIONS, double))
         n = self._repeats
         self.read.append(timed(_core.read_probe, self._reads, n) / n)
         self.write.append(timed(_core.write_probe, self._writes, n) / n)

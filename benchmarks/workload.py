@@ -8,20 +8,43 @@ from pathlib import Path
 
 import numpy as np
 
+import csep
+
 PATH = Path(__file__).with_name("workload.json")
 
 
-def aligned_empty(shape):
-    """Return an uninitialised float32 array on a cache line, as every framework allocates."""
-    size = int(np.prod(shape))
-    room = np.empty(size + 16, np.float32)
-    start = -room.ctypes.data // 4 % 16
-    return room[start : start + size].reshape(shape)
+def dtype_of(name):
+    """Return a dtype by name, bfloat16 included."""
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(name)
+
+
+def aligned_empty(shape, dtype=np.float32):
+    """Return an uninitialised array on a cache line, as every framework allocates."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.empty(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the convolutions that other libraries run for a layer."""
+
+    kernel: np.ndarray  # (kh, kw, C, M) of a depthwise one, else (kh, kw, C, CO)
+    depthwise: bool
+    stride: int
+    padding: str
+    pads: tuple
+    bias: np.ndarray | None
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer: NHWC input, square stride."""
+    """One layer: square stride; sizes of the input are given as NHWC whatever the layout."""
 
     name: str
     n: int
@@ -34,6 +57,14 @@ class Row:
     co: int
     stride: int
     padding: str
+    kind: str = "separable"
+    dtype: str = "float32"
+    layout: str = "NHWC"
+
+    @property
+    def headline(self):
+        """Whether it is a float32 NHWC separable convolution, and not of the rest of the family."""
+        return (self.kind, self.dtype, self.layout) == ("separable", "float32", "NHWC")
 
     @property
     def output_shape(self):
@@ -43,6 +74,11 @@ class Row:
             room = size if self.padding == "SAME" else size - kernel + 1
             sides.append(-(-room // self.stride))
         return (self.n, *sides, self.co)
+
+    def laid_out(self, shape):
+        """Return an NHWC shape in the row's layout."""
+        n, h, w, c = shape
+        return shape if self.layout == "NHWC" else (n, c, h, w)
 
     @property
     def pads(self):
@@ -58,22 +94,34 @@ class Row:
         return tuple(pads)
 
     @property
+    def kernel_shapes(self):
+        """The weights without the bias, as csep and Keras have them."""
+        taps, depth = (self.kh, self.kw), self.c * self.m
+        return {
+            "separable": ((*taps, self.c, self.m), (1, 1, depth, self.co)),
+            "depthwise": ((*taps, self.c, self.m),),
+            "pointwise": ((1, 1, self.c, self.co),),
+            "conv": ((*taps, self.c, self.co),),
+        }[self.kind]
+
+    @property
     def flops(self):
-        """Two for each multiply-add, those on padding included."""
-        n, h, w, co = self.output_shape
-        return 2 * n * h * w * self.c * self.m * (self.kh * self.kw + co)
+        """Two for each multiply-add, those on padding included: each weight meets each pixel."""
+        weights = sum(int(np.prod(shape)) for shape in self.kernel_shapes)
+        return 2 * weights * int(np.prod(self.output_shape[:3]))
 
     @property
     def read_bytes(self):
         """Compulsory reads: input and weights once."""
-        depth = self.c * self.m
-        weights = depth * (self.kh * self.kw + self.co) + self.co
-        return 4 * (self.n * self.h * self.w * self.c + weights)
+        weights = sum(int(np.prod(shape)) for shape in self.kernel_shapes) + self.co
+        real = 8 if self.dtype == "float64" else 4
+        size = dtype_of(self.dtype).itemsize
+        return size * self.n * self.h * self.w * self.c + real * weights
 
     @property
     def write_bytes(self):
         """Compulsory writes: the output once."""
-        return 4 * int(np.prod(self.output_shape))
+        return dtype_of(self.dtype).itemsize * int(np.prod(self.output_shape))
 
     @property
     def intensity(self):
@@ -81,20 +129,59 @@ class Row:
         return self.flops / (self.read_bytes + self.write_bytes)
 
     def arrays(self):
-        """Return x, dw, pw and bias."""
+        """Return x, the kernels and the bias; weights of half-precision rows are float32."""
         rng = np.random.default_rng(0)
-        shapes = (
-            (self.n, self.h, self.w, self.c),
-            (self.kh, self.kw, self.c, self.m),
-            (1, 1, self.c * self.m, self.co),
-            (self.co,),
-        )
+        dtype = dtype_of(self.dtype)
+        real = np.dtype(np.float64 if self.dtype == "float64" else np.float32)
         made = []
-        for shape in shapes:
-            array = aligned_empty(shape)
+        x_shape = self.laid_out((self.n, self.h, self.w, self.c))
+        for shape, kind in (
+            (x_shape, dtype),
+            *((s, real) for s in (*self.kernel_shapes, (self.co,))),
+        ):
+            array = aligned_empty(shape, kind)
             array[...] = rng.standard_normal(shape, np.float32)
             made.append(array)
         return tuple(made)
+
+    def empty_result(self):
+        """Return an array for the result."""
+        return aligned_empty(self.laid_out(self.output_shape), dtype_of(self.dtype))
+
+    def operator(self, arrays):
+        """Return the prepared operator."""
+        kernels, bias = arrays[1:-1], arrays[-1]
+        if self.kind == "pointwise":
+            return csep.PointwiseConv2D(*kernels, bias, data_format=self.layout)
+        cls = {
+            "separable": csep.SeparableConv2D,
+            "depthwise": csep.DepthwiseConv2D,
+            "conv": csep.Conv2D,
+        }[self.kind]
+        return cls(*kernels, bias, self.stride, self.padding, data_format=self.layout)
+
+    def function(self, arrays, **keywords):
+        """Return a call of the functional API."""
+        x, *kernels, bias = arrays
+        keywords |= {"data_format": self.layout}
+        if self.kind == "pointwise":
+            return lambda: csep.pointwise_conv2d(x, *kernels, bias, **keywords)
+        function = {
+            "separable": csep.separable_conv2d,
+            "depthwise": csep.depthwise_conv2d,
+            "conv": csep.conv2d,
+        }[self.kind]
+        return lambda: function(x, *kernels, bias, self.stride, self.padding, **keywords)
+
+    def stages(self, arrays):
+        """Return the convolutions another library runs, one after the other."""
+        x, *kernels, bias = arrays
+        none = ((0, 0), (0, 0))
+        slide = (self.stride, self.padding, self.pads)
+        if self.kind == "separable":
+            dw, pw = kernels
+            return [Stage(dw, True, *slide, None), Stage(pw, False, 1, "VALID", none, bias)]
+        return [Stage(kernels[0], self.kind == "depthwise", *slide, bias)]
 
 
 def rows():

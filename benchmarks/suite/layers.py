@@ -17,11 +17,11 @@ ROWS = {row.name: row for row in workload.rows()}
 def layer(name):
     """Return the row, its arrays, a result and a prepared operator that has run once."""
     row = ROWS[name]
-    x, *weights = row.arrays()
-    y = workload.aligned_empty(row.output_shape)
-    op = csep.SeparableConv2D(*weights, row.stride, row.padding)
-    op(x, y)
-    return row, x, weights, y, op
+    arrays = row.arrays()
+    y = row.empty_result()
+    op = row.operator(arrays)
+    op(arrays[0], y)
+    return row, arrays, y, op
 
 
 class Layers:
@@ -35,13 +35,13 @@ class Layers:
 
     def time_prepared(self, name, threads):
         """Weights packed before."""
-        _, x, _, y, op = layer(name)
-        op(x, y, threads)
+        _, arrays, y, op = layer(name)
+        op(arrays[0], y, threads)
 
     def time_functional(self, name, threads):
         """Weights given with the call."""
-        row, x, weights, y, _ = layer(name)
-        csep.separable_conv2d(x, *weights, row.stride, row.padding, out=y, num_threads=threads)
+        row, arrays, y, _ = layer(name)
+        row.function(arrays, out=y, num_threads=threads)()
 
 
 class Packing:
@@ -55,7 +55,7 @@ class Packing:
 
     def time_pack(self, name):
         """One operator made and dropped."""
-        csep.SeparableConv2D(*layer(name)[2], padding="SAME")
+        csep.SeparableConv2D(*layer(name)[1][1:], padding="SAME")
 
 
 class Memory:
@@ -66,5 +66,5 @@ class Memory:
 
     def peakmem_prepared(self, name):
         """Operator, scratch and result."""
-        _, x, _, y, op = layer(name)
-        op(x, y, 2)
+        _, arrays, y, op = layer(name)
+        op(arrays[0], y, 2)
