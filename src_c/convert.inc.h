@@ -65,7 +65,7 @@ INLINE void store_up_to(const csep_dtype dtype, void *p, int64_t element, int64_
 }
 
 /* Interleaving the upper with the lower half log2(VL) times turns rows into columns. */
-static NOINLINE void transpose(vec *rows)
+INLINE void transpose(vec *rows)
 {
     UNROLL
     for (int round = 1; round < VL; round *= 2) {
@@ -81,24 +81,52 @@ static NOINLINE void transpose(vec *rows)
     }
 }
 
+/* A block of VL rows and columns in registers. */
+INLINE void turn_block(const csep_dtype from_dtype, const void *from, int64_t from_step,
+                       const csep_dtype to_dtype, void *to, int64_t to_step)
+{
+    vec block[VL];
+    UNROLL
+    for (int i = 0; i < VL; i++)
+        block[i] = load_as(from_dtype, from, i * from_step);
+    transpose(block);
+    UNROLL
+    for (int i = 0; i < VL; i++)
+        store_as(to_dtype, to, i * to_step, block[i]);
+}
+
+/* The rest at an edge. */
+INLINE void turn_edge(const csep_dtype from_dtype, const void *from, int64_t from_step,
+                      const csep_dtype to_dtype, void *to, int64_t to_step, int64_t rows,
+                      int64_t columns)
+{
+    char whole[VL * VL * sizeof(real)] = {0}, turned[VL * VL * sizeof(real)];
+    const int64_t from_size = bytes_of(from_dtype), to_size = bytes_of(to_dtype);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(whole + i * VL * from_size, (const char *)from + i * from_step * from_size,
+               (size_t)(columns * from_size));
+    turn_block(from_dtype, whole, VL, to_dtype, turned, VL);
+    for (int64_t i = 0; i < columns; i++)
+        memcpy((char *)to + i * to_step * to_size, turned + i * VL * to_size,
+               (size_t)(rows * to_size));
+}
+
 /* Converts row_count rows of column_count elements into as many columns. */
 INLINE void turn(const csep_dtype from_dtype, const void *from, int64_t from_step,
                  const csep_dtype to_dtype, void *to, int64_t to_step, int64_t row_count,
                  int64_t column_count)
 {
     for (int64_t column = 0; column < column_count; column += VL) {
-        const int64_t columns = column_count - column;
         for (int64_t row = 0; row < row_count; row += VL) {
-            const int64_t rows = row_count - row;
-            vec block[VL];
-            for (int i = 0; i < VL; i++)
-                block[i] =
-                    i < rows ? load_up_to(from_dtype, from, (row + i) * from_step + column, columns)
-                             : v_zero();
-            transpose(block);
-            for (int i = 0; i < VL; i++)
-                if (i < columns)
-                    store_up_to(to_dtype, to, (column + i) * to_step + row, rows, block[i]);
+            const int64_t rows = row_count - row < VL ? row_count - row : VL;
+            const int64_t columns = column_count - column < VL ? column_count - column : VL;
+            const void *block =
+                (const char *)from + (row * from_step + column) * bytes_of(from_dtype);
+            void *turned = (char *)to + (column * to_step + row) * bytes_of(to_dtype);
+            if (rows == VL && columns == VL)
+                turn_block(from_dtype, block, from_step, to_dtype, turned, to_step);
+            else
+                turn_edge(from_dtype, block, from_step, to_dtype, turned, to_step, rows, columns);
         }
     }
 }

@@ -78,20 +78,31 @@ INLINE vec gather_inside(const pieces *found, int64_t position)
     return sum;
 }
 
-/* One block of every pixel of one output row. */
-INLINE void gather_line(const csep_stage_job *job, const pieces *found, real *to)
+INLINE int64_t within(int64_t n, int64_t most) { return n < 0 ? 0 : n < most ? n : most; }
+
+/* One block of every pixel of one output row: those in the middle need no clipping. */
+static void gather_line(const csep_stage_job *job, const pieces *found, real *to)
 {
     const int64_t pixel = job->stride * job->col_step, row_length = job->width * job->col_step;
-    const int whole = found->count == 1 && found->piece->from == 0 && found->piece->to == VL;
-    int64_t position = job->first_col * job->col_step;
-    for (int64_t t = 0; t < job->pixels; t++, position += pixel, to += VL) {
-        if (found->count == 0 || position < found->first || position > found->last)
-            v_store(to, gather_clipped(found, position, row_length));
-        else if (whole)
-            v_store(to, v_load(found->piece->lane0 + position));
-        else
-            v_store(to, gather_inside(found, position));
+    const int64_t start = job->first_col * job->col_step, pixels = job->pixels;
+    int64_t inside = pixels, outside = pixels; /* the first pixels that lie inside, and no more */
+    if (found->count > 0 && found->first <= found->last) {
+        inside = within((found->first - start + pixel - 1) / pixel, pixels);
+        outside = found->last < start ? 0 : within((found->last - start) / pixel + 1, pixels);
     }
+    int64_t t = 0;
+    for (; t < inside; t++)
+        v_store(to + t * VL, gather_clipped(found, start + t * pixel, row_length));
+    if (found->count == 1 && found->piece->from == 0 && found->piece->to == VL) {
+        const real *from = found->piece->lane0 + start;
+        for (; t < outside; t++)
+            v_store(to + t * VL, v_load(from + t * pixel));
+    } else {
+        for (; t < outside; t++)
+            v_store(to + t * VL, gather_inside(found, start + t * pixel));
+    }
+    for (; t < pixels; t++)
+        v_store(to + t * VL, gather_clipped(found, start + t * pixel, row_length));
 }
 
 static void gather(const csep_stage_job *job)

@@ -8,6 +8,9 @@
  * to 192 KiB ran alike on a core with 48 KiB of L1 and 2 MiB of L2. */
 #define TILE_BYTES (INT64_C(96) << 10)
 
+/* Gathered inputs are copies, cheap only where they stay in L1. */
+#define GATHERED_BYTES (INT64_C(32) << 10)
+
 /* Without a product: input and output of a tile. */
 #define DEPTHWISE_TILE_BYTES (INT64_C(256) << 10)
 
@@ -135,14 +138,17 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s, int64_t packed_
         const int64_t inputs = d->in_channels * min64(d->stride_h * d->stride_w, 16);
         return max64(DEPTHWISE_TILE_BYTES / ((p->depth + inputs) * size), 1);
     }
+    const int gathered = p->desc.kind == CSEP_CONV;
     const int64_t mr = p->kernels->max_rows[p->panel_vectors];
-    const int64_t pixel_elements = CSEP_MAX_SCRATCH_BYTES / ((mr + 1) * size);
+    const int64_t least = gathered ? 2 * mr : mr;
+    const int64_t pixel_elements = CSEP_MAX_SCRATCH_BYTES / ((least + 1) * size);
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
     const int64_t other_bytes = packed_bytes + (s->staged ? 3 * STAGED_BYTES : 0);
     const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
                                 CSEP_MAX_SCRATCH_BYTES - other_bytes);
-    const int64_t tile_bytes = s->panels_outer ? large : TILE_BYTES;
-    return max64(tile_bytes / (s->depth_chunk * size) - 1, mr);
+    const int64_t usual = gathered ? GATHERED_BYTES : TILE_BYTES;
+    const int64_t tile_bytes = s->panels_outer ? large : usual;
+    return max64(tile_bytes / (s->depth_chunk * size) - 1, least);
 }
 
 /* Tile size, then the rows dealt evenly. */
