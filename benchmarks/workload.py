@@ -175,7 +175,7 @@ class Row:
 
     def stages(self, arrays):
         """Return the convolutions another library runs, one after the other."""
-        x, *kernels, bias = arrays
+        *kernels, bias = arrays[1:]
         none = ((0, 0), (0, 0))
         slide = (self.stride, self.padding, self.pads)
         if self.kind == "separable":

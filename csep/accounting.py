@@ -137,7 +137,7 @@ def count_params(
 
 
 def summary(operators: Sequence[_Operator], input_shape: tuple[int, ...]) -> str:
-    """A table of operators that follow each other, like Keras' ``model.summary()``.
+    """Return a table of operators that follow each other, like Keras' ``model.summary()``.
 
     Parameters
     ----------

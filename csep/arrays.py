@@ -63,7 +63,7 @@ def is_bfloat16(dtype: np.dtype) -> bool:
 
 
 def real_of(dtype: np.dtype) -> np.dtype:
-    """What sums of that dtype are held in: float64 for float64, else float32."""
+    """Return what sums of that dtype are held in: float64 for float64, else float32."""
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 

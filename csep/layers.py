@@ -158,7 +158,7 @@ class _Operator:
         raise NotImplementedError
 
     def _arguments(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         raise NotImplementedError
 
     @document
@@ -378,7 +378,15 @@ class _Operator:
         return cls(**operator_arguments(layer, cls._name))
 
     def fold_batch_norm(
-        self: Self, gamma, beta, mean, variance, epsilon=1e-3, *, stage="result"
+        self: Self,
+        gamma,
+        beta,
+        mean,
+        variance,
+        epsilon=1e-3,
+        *,
+        stage="result",
+        activation=None,
     ) -> Self:
         """Return an operator with the batch normalisation that follows folded into its weights.
 
@@ -396,6 +404,9 @@ class _Operator:
         stage : {"result", "depthwise"}
             What is normalised: the result, or the depthwise stage's (then the arrays have C * M
             entries).
+        activation : str or (str, float), optional
+            What follows the normalisation: the new operator's activation, or
+            depthwise_activation.
 
         Returns
         -------
@@ -412,19 +423,19 @@ class _Operator:
         from .folding import folded_arguments  # noqa: PLC0415 - only this needs it
 
         channels = self._channels()
-        return self._with(
-            **folded_arguments(
-                self._name,
-                self._arguments(),
-                None if channels is None else self._filters(channels),
-                stage=stage,
-                gamma=gamma,
-                beta=beta,
-                mean=mean,
-                variance=variance,
-                epsilon=epsilon,
-            )
+        changes = folded_arguments(
+            self._name,
+            self._arguments(),
+            None if channels is None else self._filters(channels),
+            stage=stage,
+            gamma=gamma,
+            beta=beta,
+            mean=mean,
+            variance=variance,
+            epsilon=epsilon,
         )
+        changes["activation" if stage == "result" else "depthwise_activation"] = activation
+        return self._with(**changes)
 
     def _common_arguments(self) -> dict[str, Any]:
         return {
@@ -443,7 +454,7 @@ class _Operator:
 
 
 def _rebuild(cls: type[_Operator], arguments: dict[str, Any]) -> _Operator:
-    """What unpickling calls."""
+    """Return an operator made anew: what unpickling calls."""
     return cls(**arguments)
 
 

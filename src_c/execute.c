@@ -3,6 +3,9 @@
 #include <omp.h>
 #endif
 
+#include <stdatomic.h>
+
+#include "arith.h"
 #include "plan.h"
 #include "scratch.h"
 
@@ -13,6 +16,51 @@ int csep_has_openmp(void)
 #else
     return 0;
 #endif
+}
+
+/* One call, as its threads see it. */
+typedef struct work {
+    const csep_plan *plan;
+    const csep_shape *shape;
+    const csep_schedule *schedule;
+    const void *x, *residual;
+    void *y;
+    char *scratch;
+    int64_t jobs;
+    /* The jobs are dealt in runs, one to each thread; where each run has got to. */
+    struct {
+        _Alignas(64) atomic_llong next;
+    } run[CSEP_MAX_THREADS];
+} work;
+
+/* A thread works off its own run, which lies in one piece: in a network that is the part of the
+ * image it wrote in the layer before, and has in its cache.  Then it helps the others. */
+static void work_off(work *w, int thread)
+{
+    const int threads = w->schedule->threads;
+    char *const scratch = w->scratch + thread * w->schedule->scratch_bytes;
+    for (int i = 0; i < threads; i++) {
+        const int run = (thread + i) % threads;
+        const int64_t end = share(w->jobs, run + 1, threads);
+        int64_t job;
+        while ((job = atomic_fetch_add_explicit(&w->run[run].next, 1, memory_order_relaxed)) < end)
+            csep_run_job(w->plan, w->shape, w->schedule, w->x, w->residual, w->y, job, scratch);
+    }
+}
+
+static void run_all(work *w)
+{
+    const int threads = w->schedule->threads;
+    for (int i = 0; i < threads; i++)
+        atomic_init(&w->run[i].next, share(w->jobs, i, threads));
+#ifdef _OPENMP
+    if (threads > 1) {
+#pragma omp parallel num_threads(threads)
+        work_off(w, omp_get_thread_num());
+        return;
+    }
+#endif
+    work_off(w, 0);
 }
 
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
@@ -34,20 +82,15 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const v
     if (!scratch && s.scratch_bytes)
         return CSEP_NO_MEMORY;
 
-#ifdef _OPENMP
-    if (s.threads > 1) {
-#pragma omp parallel num_threads(s.threads)
-        {
-            char *mine = scratch + omp_get_thread_num() * s.scratch_bytes;
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t i = 0; i < jobs; i++)
-                csep_run_job(plan, shape, &s, x, residual, y, i, mine);
-        }
-        return CSEP_OK;
-    }
-#endif
-    for (int64_t i = 0; i < jobs; i++)
-        csep_run_job(plan, shape, &s, x, residual, y, i, scratch);
+    work w = {.plan = plan,
+              .shape = shape,
+              .schedule = &s,
+              .x = x,
+              .residual = residual,
+              .y = y,
+              .scratch = scratch,
+              .jobs = jobs};
+    run_all(&w);
     return CSEP_OK;
 }
 

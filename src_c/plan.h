@@ -76,7 +76,8 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 /* Bytes of an array with these sides; -1 if they do not fit, with room for padding. */
 int64_t csep_array_bytes(const int64_t *sides, int count, int64_t size);
 
-/* One job of a schedule, of row_tiles * column_tiles * splits, in one thread's scratch memory. */
+/* One job of a schedule, of splits * row_tiles * column_tiles, in one thread's scratch memory. */
+
 void csep_run_job(const csep_plan *plan, const csep_shape *shape, const csep_schedule *schedule,
                   const void *x, const void *residual, void *y, int64_t job, void *scratch);
 

@@ -27,6 +27,10 @@
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
 #define THREAD_WORK 2.0e6
 
+/* A byte of weights that comes from memory takes as long as so many multiply-adds: with few pixels
+ * (a classifier) that is all the time there is. */
+#define BYTE_COST 4.0
+
 /* A depthwise multiply-add costs about this many pointwise ones. */
 #define DEPTHWISE_COST 2.0
 
@@ -196,15 +200,16 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
     s->panels = p->pw_form == CSEP_PW_NONE ? 1 : ceil_div(p->desc.out_channels, panel);
     s->staged = shape->dtype != p->desc.dtype || shape->layout != CSEP_NHWC;
 
-    const double work = (double)s->rows * (double)s->out_w * pixel_cost(p);
+    const int64_t weights =
+        p->pw_form == CSEP_PW_NONE ? 0 : p->depth * p->desc.out_channels * p->kernels->size;
+    const double work =
+        (double)s->rows * (double)s->out_w * pixel_cost(p) + (double)weights * BYTE_COST;
     const double useful = csep_has_openmp() ? 1.0 + work / THREAD_WORK : 1.0;
     s->threads = (int)min64(num_threads, CSEP_MAX_THREADS);
     if (s->threads > useful)
         s->threads = (int)useful;
 
-    const int64_t weights = p->depth * p->desc.out_channels * p->kernels->size;
-    s->panels_outer =
-        p->pw_form != CSEP_PW_NONE && weights > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
+    s->panels_outer = weights > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
     s->splits = choose_splits(p, s);
     if (s->rows > 0)
         choose_tiles(p, shape, s);

@@ -304,6 +304,18 @@ def test_fold_batch_norm_of_both_stages(shared):
     near(op(x), second(halfway @ pw + bias))
 
 
+def test_fold_batch_norm_before_an_activation():
+    """MobileNet's block: depthwise, normalisation, ReLU6, pointwise, normalisation, ReLU6."""
+    dw, pw, x = draw(3, 3, 4, 2), draw(8, 5), draw(1, 9, 9, 4)
+    first, second = Norm(8), Norm(5)
+    op = csep.SeparableConv2D(dw, pw)
+    op = op.fold_batch_norm(*first.arguments, stage="depthwise", activation="relu6")
+    op = op.fold_batch_norm(*second.arguments, activation="relu6")
+    halfway = reference.relu6(first(reference.depthwise(x, dw, (1, 1), "VALID", (1, 1))))
+    near(op(x), reference.relu6(second(halfway @ pw)))
+    assert (op.depthwise_activation, op.activation) == ("relu6", "relu6")
+
+
 def test_fold_batch_norm_that_cannot_be():
     op = csep.SeparableConv2D(
         draw(3, 3, 4, 2), draw(8, 5), activation="relu", depthwise_activation="relu"

@@ -1,4 +1,4 @@
-"""The semantics people expect: TensorFlow's functions and Keras' layers.  Needs the parity extra."""
+"""The semantics people expect: TensorFlow's functions, Keras' layers; needs the parity extra."""
 
 import os
 import warnings
