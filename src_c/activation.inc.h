@@ -17,11 +17,11 @@ INLINE vec v_polynomial(vec x, const real *c, const int terms)
     return sum;
 }
 
-/* The nearest integer, |x| < 2^20: adding this pushes the fraction out. */
-INLINE vec v_nearest(vec x)
+/* x * scale rounded to an integer, |x * scale| < 2^20: adding this pushes the fraction out. */
+INLINE vec v_nearest(vec x, vec scale)
 {
     const vec push = v_const(ROUNDING_PUSH);
-    return (x + push) - push;
+    return v_fma(x, scale, push) - push;
 }
 
 /* 2^n for an integer n in the exponent range of normal numbers. */
@@ -30,12 +30,19 @@ INLINE vec v_power_of_two(vec n)
     return v_shift_to_exponent(n + v_const(ROUNDING_PUSH + EXPONENT_BIAS));
 }
 
-/* v * 2^n, rounded once; n may lead to a denormal. */
-INLINE vec v_scale(vec v, vec n)
+#ifndef HAS_SCALE
+/* 2^n in two factors: n may lead to denormals, which must be rounded only once. */
+typedef struct vpower {
+    vec first, second;
+} vpower;
+
+INLINE vpower v_power(vec n)
 {
-    const vec half = v_nearest(n * v_const((real)0.5));
-    return v * v_power_of_two(half) * v_power_of_two(n - half);
+    const vec half = v_nearest(n, v_const((real)0.5));
+    return (vpower){v_power_of_two(half), v_power_of_two(n - half)};
 }
+INLINE vec v_scale(vec v, vpower p) { return v * p.first * p.second; }
+#endif
 
 /* e^x = (1 + m) * 2^n with |m| < 0.42, for LOWEST_EXPONENT <= x <= 0 or NaN; x_low is a small
  * number that belongs to x. */
@@ -45,7 +52,7 @@ typedef struct exponential {
 
 INLINE exponential v_exp_parts(vec x, vec x_low)
 {
-    const vec n = v_nearest(x * v_const((real)1.4426950408889634));
+    const vec n = v_nearest(x, v_const((real)1.4426950408889634));
     const vec exact = v_fma(n, v_const(-LN2_HIGH), x);
     const vec low = v_fma(n, v_const(-LN2_LOW), x_low);
     const vec r = exact + low, lost = low - (r - exact);
@@ -67,20 +74,19 @@ INLINE vec v_expm1(vec x)
 
 INLINE vec v_magnitude(vec x) { return v_max(x, v_zero() - x); }
 
-/* x, 0 or 1 times 1 / (1 + e^-z), the logistic function: factor * logistic(z), where z_low belongs
- * to z.  Written so that tiny results are rounded once, at their scaling. */
+/* factor / (1 + e^-z), the logistic function, where z_low belongs to z.  Written so that tiny
+ * results are rounded once, at their scaling. */
 INLINE vec v_times_logistic(vec factor, vec z, vec z_low)
 {
     const vec zero = v_zero(), one = v_const(1);
     const vboolean negative = v_less(z, zero);
     const vec low = v_select(negative, z_low, zero - z_low);
-    const exponential e = v_exp_parts(v_lowest(zero - v_magnitude(z)), low);
+    const exponential e = v_exp_parts(v_lowest(v_min(z, zero - z)), low);
     const vec p = one + e.m;
-    const vec half = v_nearest(e.n * v_const((real)0.5));
-    const vec first = v_power_of_two(half), second = v_power_of_two(e.n - half);
-    const vec denominator = v_fma(p * first, second, one);
-    const vec up = v_select(negative, p * first, one) / denominator;
-    return factor * up * v_select(negative, second, one);
+    const vpower power = v_power(e.n);
+    const vec part = v_quotient(v_select(negative, p, one), one + v_scale(p, power));
+    const vec up = factor * part;
+    return v_select(negative, v_scale(up, power), up);
 }
 
 INLINE vec v_sigmoid(vec x) { return v_times_logistic(v_const(1), x, v_zero()); }
@@ -130,8 +136,9 @@ INLINE vec v_gelu(vec x)
     const vec u = (t - v_const(GELU_CENTER)) / (t + v_const(GELU_CENTER));
     const vec f = v_polynomial(u, gelu_terms, GELU_TERMS);
     const vec tail = v_fma(e.m, f, f) / (one + t);
-    const vec below = v_scale(x * tail, e.n);
-    const vec above = x * (one - v_scale(tail, e.n));
+    const vpower power = v_power(e.n);
+    const vec below = v_scale(x * tail, power);
+    const vec above = x * (one - v_scale(tail, power));
     const vec near = v_fma(x, v_polynomial(square, phi_terms, PHI_TERMS), v_const((real)0.5));
     const vec far = v_select(v_less(x, zero), below, above);
     return v_vanish_below(x, GELU_LOWEST, v_select(v_less(t, one), x * near, far));

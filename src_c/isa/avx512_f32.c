@@ -9,6 +9,7 @@
 #define ISA_NAME "avx512"
 #define MANY_DEPTHWISE_KERNELS
 #define HAS_HALF
+#define HAS_SCALE
 
 typedef __m512 vec;
 typedef __mmask16 vmask;
@@ -36,6 +37,17 @@ INLINE vec v_select(vboolean c, vec a, vec b) { return _mm512_mask_blend_ps(c, b
 INLINE vec v_shift_to_exponent(vec v)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 23));
+}
+typedef vec vpower;
+INLINE vpower v_power(vec n) { return n; }
+INLINE vec v_scale(vec v, vpower n) { return _mm512_scalef_ps(v, n); }
+/* For normal numbers: a division keeps its port busy for 16 cycles. */
+INLINE vec v_quotient(vec a, vec b)
+{
+    const vec guess = _mm512_rcp14_ps(b);
+    const vec r = v_fma(guess, _mm512_fnmadd_ps(b, guess, _mm512_set1_ps(1.0f)), guess);
+    const vec q = a * r;
+    return v_fma(r, _mm512_fnmadd_ps(b, q, a), q);
 }
 INLINE vmask v_mask_range(int from, int to) { return (vmask)((1u << to) - (1u << from)); }
 INLINE vmask v_mask(int lanes) { return v_mask_range(0, lanes); }

@@ -7,6 +7,7 @@
 
 #define KERNELS csep_kernels_avx512_f64
 #define ISA_NAME "avx512"
+#define HAS_SCALE
 
 typedef __m512d vec;
 typedef __mmask8 vmask;
@@ -34,6 +35,10 @@ INLINE vec v_shift_to_exponent(vec v)
 {
     return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), 52));
 }
+typedef vec vpower;
+INLINE vpower v_power(vec n) { return n; }
+INLINE vec v_scale(vec v, vpower n) { return _mm512_scalef_pd(v, n); }
+INLINE vec v_quotient(vec a, vec b) { return a / b; }
 INLINE vmask v_mask_range(int from, int to) { return (vmask)((1u << to) - (1u << from)); }
 INLINE vmask v_mask(int lanes) { return v_mask_range(0, lanes); }
 INLINE vec v_pin(vec v)
