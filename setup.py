@@ -12,11 +12,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
@@ -50,6 +52,16 @@ def openmp_works() -> bool:
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
         except OSError:
             return False
+
+
+class BuildLibraries(build_clib):
+    """Build the libraries side by side: the kernels take most of the time."""
+
+    def build_libraries(self, libraries):
+        """Build, and raise what the first failure raised."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(super().build_libraries, ([one] for one in libraries)):
+                pass
 
 
 class BuildExt(build_ext):
@@ -88,8 +100,9 @@ base_sources = [
     f"src_c/{name}.c" for name in ("shape", "plan", "schedule", "tile", "execute", "scratch", "cpu")
 ]
 kernel_libraries = [
-    library(f"csep_{isa}", [f"src_c/isa/{isa}_f32.c", f"src_c/isa/{isa}_f64.c"], flags)
+    library(f"csep_{isa}_{real}", [f"src_c/isa/{isa}_{real}.c"], flags)
     for isa, flags in ISA_FLAGS.items()
+    for real in ("f32", "f64")
 ]
 
 core = Extension(
@@ -107,5 +120,5 @@ core = Extension(
 setup(
     libraries=[library("csep_base", base_sources, OPENMP, base_macros), *kernel_libraries],
     ext_modules=cythonize([core], language_level=3, build_dir="build/cython"),
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build_clib": BuildLibraries, "build_ext": BuildExt},
 )

@@ -11,18 +11,18 @@ import csep
 
 
 def per_channel(x, kernel):
-    """Each channel as an image of its own, one after the other."""
+    """Convolve each channel as an image of its own."""
     planes = [csep.depthwise_conv2d(x[..., i : i + 1], kernel) for i in range(x.shape[3])]
     return np.concatenate(planes, axis=3)
 
 
 def repeated(x, kernel):
-    """The kernel copied for every channel, as tf.nn.depthwise_conv2d wants it."""
+    """Copy the kernel for every channel, as tf.nn.depthwise_conv2d wants it."""
     return csep.depthwise_conv2d(x, np.repeat(kernel, x.shape[3], axis=2))
 
 
 def shared(x, kernel):
-    """The kernel as it is: (3, 3, 1, 1) serves all channels."""
+    """Give the kernel as it is: (3, 3, 1, 1) serves all channels."""
     return csep.depthwise_conv2d(x, kernel)
 
 

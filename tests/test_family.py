@@ -142,7 +142,7 @@ class Case:
 def test_against_the_formula(kind, dtype):
     function = getattr(csep, f"{kind}_conv2d" if kind != "conv" else "conv2d")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(call=calls(kind))
     def check(call):
         case = Case(call, dtype)
