@@ -104,8 +104,8 @@ typedef struct csep_plan csep_plan;
 #define CSEP_MAX_THREADS 256
 
 /* Scratch memory of one execute call, per thread, never exceeds this for NHWC in the weights'
- * dtype.  Other inputs are converted piece by piece: then it can, where the input of one output
- * pixel is larger. */
+ * dtype.  Other inputs are converted piece by piece, as a whole where the kernel reaches far
+ * beyond a piece: then it can. */
 #define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
 
 /* Chooses the instruction set (CSEP_ISA or the best there is), once per process.

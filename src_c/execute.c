@@ -4,6 +4,7 @@
 #endif
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "arith.h"
 #include "plan.h"
@@ -90,7 +91,20 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const v
               .y = y,
               .scratch = scratch,
               .jobs = jobs};
+    void *ready = NULL;
+    if (s.input_ready) {
+        const int64_t bytes = shape->batch * shape->height * shape->width * plan->desc.in_channels *
+                              plan->kernels->size;
+        ready = malloc((size_t)bytes);
+        if (!ready)
+            return CSEP_NO_MEMORY;
+        csep_convert_input(plan, shape, x, ready);
+        w.x = ready;
+    }
     run_all(&w);
+    free(ready);
+    if (s.scratch_bytes > CSEP_MAX_SCRATCH_BYTES)
+        csep_scratch_free(CSEP_FOR_TILES);
     return CSEP_OK;
 }
 

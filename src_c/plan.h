@@ -49,6 +49,7 @@ typedef struct csep_schedule {
      * of a panel, staged input, staged output and residual. */
     int64_t packed_at, input_at, output_at, residual_at, scratch_bytes;
     int staged;
+    int input_ready; /* staged, but x is to be converted as a whole: csep_convert_input */
     int panels_outer;
     int threads;
 } csep_schedule;
@@ -75,6 +76,9 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 
 /* Bytes of an array with these sides; -1 if they do not fit, with room for padding. */
 int64_t csep_array_bytes(const int64_t *sides, int count, int64_t size);
+
+/* All of x as NHWC reals. */
+void csep_convert_input(const csep_plan *plan, const csep_shape *shape, const void *x, void *to);
 
 /* One job of a schedule, of splits * row_tiles * column_tiles, in one thread's scratch memory. */
 

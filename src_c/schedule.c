@@ -24,6 +24,10 @@
 /* Staged input and staged output of a tile: beside its depthwise result in L2. */
 #define STAGED_BYTES (INT64_C(192) << 10)
 
+/* A pixel of the input is brought in once for every tile whose kernel reaches it.  Where that were
+ * more often than this (a dilation of thousands), all of it is converted beforehand. */
+#define MOST_REPETITION 8.0
+
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
 #define THREAD_WORK 2.0e6
 
@@ -120,6 +124,7 @@ static int has_room(const csep_plan *p, const csep_shape *shape, const csep_sche
 static void choose_staging(const csep_plan *p, const csep_shape *shape, csep_schedule *s,
                            extent *tile)
 {
+    const csep_conv_desc *d = &p->desc;
     const int64_t all = s->group;
     s->group = p->kernels->vl;
     while ((tile->rows > 1 || tile->columns > 1) && !has_room(p, shape, s, *tile, s->group)) {
@@ -128,8 +133,11 @@ static void choose_staging(const csep_plan *p, const csep_shape *shape, csep_sch
     }
     while (s->group < all && has_room(p, shape, s, *tile, 2 * s->group))
         s->group *= 2;
-    if (p->desc.kind == CSEP_CONV || s->group > all)
+    if (d->kind == CSEP_CONV || s->group > all)
         s->group = all;
+    const double own = (double)min64(tile->rows * d->stride_h, shape->height) *
+                       (double)min64(tile->columns * d->stride_w, shape->width);
+    s->input_ready = (double)input_pixels(p, shape, *tile) > MOST_REPETITION * own;
 }
 
 /* Pixels of a tile, from the room for its depthwise result. */
@@ -197,6 +205,7 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
         return status;
     const int64_t panel = p->panel_vectors * p->kernels->vl;
     s->rows = shape->batch * s->out_h;
+    s->input_ready = 0;
     s->panels = p->pw_form == CSEP_PW_NONE ? 1 : ceil_div(p->desc.out_channels, panel);
     s->staged = shape->dtype != p->desc.dtype || shape->layout != CSEP_NHWC;
 

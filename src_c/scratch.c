@@ -23,6 +23,12 @@ static void free_all(void *thread_blocks)
 
 static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free_all) == 0; }
 
+void csep_scratch_free(csep_purpose purpose)
+{
+    free(blocks[purpose].memory);
+    blocks[purpose] = (block){NULL, 0};
+}
+
 void *csep_scratch(csep_purpose purpose, int64_t bytes)
 {
     block *mine = &blocks[purpose];

@@ -10,4 +10,7 @@ typedef enum csep_purpose { CSEP_FOR_TILES, CSEP_FOR_WEIGHTS, CSEP_PURPOSES } cs
  * none to be had.  It is kept for the thread's next call and freed when the thread ends. */
 void *csep_scratch(csep_purpose purpose, int64_t bytes);
 
+/* Gives the block back now; for one that was unusually large. */
+void csep_scratch_free(csep_purpose purpose);
+
 #endif

@@ -166,7 +166,7 @@ static window bring_in(const call *c, const tile *t, int64_t first, int64_t chan
 {
     const csep_conv_desc *d = &c->plan->desc;
     const csep_shape *s = c->shape;
-    if (!c->schedule->staged)
+    if (!c->schedule->staged || c->schedule->input_ready)
         return (window){c->x, 0, 0, s->width, 0, d->in_channels};
 
     const int64_t m = d->channel_multiplier;
@@ -375,6 +375,18 @@ static void run_product(const call *c, int64_t index, const tile *t, char *scrat
         job.bias = NULL;
     }
     take_out(c, &n, scratch);
+}
+
+void csep_convert_input(const csep_plan *plan, const csep_shape *shape, const void *x, void *to)
+{
+    const call c = {.plan = plan, .shape = shape, .x = x};
+    const int64_t channels = plan->desc.in_channels;
+    const int64_t image = shape->height * shape->width * channels;
+    for (int64_t i = 0; i < shape->batch; i++) {
+        const part n = {i * shape->height, shape->height, 0, shape->width, 0, channels};
+        convert(&c, n, shape->height, shape->width, channels, x,
+                at_mut(to, i * image, plan->kernels->size), NULL);
+    }
 }
 
 void csep_run_job(const csep_plan *plan, const csep_shape *shape, const csep_schedule *schedule,

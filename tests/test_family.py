@@ -342,10 +342,27 @@ def test_tall_narrow_and_wide_images(threads):
         close(y, expected, np.dtype(np.float16))
 
 
-def test_wide_dilation_of_a_converted_image():
-    """What one output pixel needs is larger than scratch memory usually is."""
-    x = np.random.default_rng(0).standard_normal((1, 5, 70_000, 4)).astype(np.float16)
-    dw = np.random.default_rng(1).standard_normal((2, 2, 4, 1)).astype("f4")
-    how = {"dilations": (1, 60_000)}
-    expected = reference.depthwise_conv2d(x, dw, **how)
-    close(csep.depthwise_conv2d(x, dw, **how), expected, np.dtype(np.float16))
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize(
+    ("shape", "dilations", "filters"),
+    [((2, 5, 70_000, 4), (1, 60_000), 3), ((1, 4000, 30, 40), (1500, 1), 500)],
+)
+def test_kernel_that_reaches_far_beyond_what_is_converted_at_a_time(
+    shape, dilations, filters, layout
+):
+    """Such an input is converted as a whole; bit by bit it would take minutes."""
+    rng = np.random.default_rng(0)
+    c = shape[3]
+    x = rng.standard_normal(shape).astype(np.float16)
+    dw = rng.standard_normal((2, 2, c, 1)).astype("f4")
+    pw = (rng.standard_normal((c, filters)) / 10).astype("f4")
+    expected = reference.separable_conv2d(x, dw, pw, dilations=dilations)
+    if layout == "NCHW":
+        x, expected = (np.ascontiguousarray(np.moveaxis(a, 3, 1)) for a in (x, expected))
+    y = csep.separable_conv2d(x, dw, pw, dilations=dilations, data_format=layout)
+    close(y, expected, np.dtype(np.float16))
+    w = rng.standard_normal((2, 2, c, 5)).astype("f4") / 10
+    y = csep.conv2d(x, w, dilations=dilations, data_format=layout)
+    if layout == "NCHW":
+        x, y = np.moveaxis(x, 1, 3), np.moveaxis(y, 1, 3)
+    close(y, reference.conv2d(x, w, dilations=dilations), np.dtype(np.float16))
