@@ -180,7 +180,7 @@ def table(measured, threads):
         head += ["GFLOP/s", "of FMA peak", "of roofline"]
     for row in measured:
         cells = [f"`{row['name']}`", f"**{row['median']['csep'] * 1e6:.1f}**"]
-        cells += [f"{row['median'].get(n, float('nan')) * 1e6:.1f}" for n in names]
+        cells += [f"{row['median'][n] * 1e6:.1f}" if n in row["median"] else "-" for n in names]
         cells.append(f"{row['ratio']:.2f}" if "ratio" in row else "")
         if threads == 1:
             bound = " *" if row["intensity"] > COMPUTE_BOUND else ""

@@ -198,6 +198,16 @@ cdef inline bint activation_of(value, csep_activation *activation) noexcept:
     return True
 
 
+cdef inline int layout_of(data_format) noexcept:
+    """The csep_layout of a name, or -1."""
+    if type(data_format) is not str:
+        return -1
+    if data_format == "NHWC":
+        return CSEP_NHWC
+    found = LAYOUTS.get(data_format)
+    return -1 if found is None else found
+
+
 cdef inline void read_shape(object x, csep_layout layout, csep_shape *shape,
                             int64_t *channels) noexcept:
     """Fill in what an array of rank 4 tells."""
@@ -300,11 +310,11 @@ def convolve(int kind, x, dw, pw, dw_bias, bias, residual, strides, padding, dil
     cdef cnp.npy_intp dims[4]
     cdef int threads = threads_of(num_threads)
     cdef int dtype = dtype_of(x)
-    layout = LAYOUTS.get(data_format) if type(data_format) is str else None
-    if (not threads or dtype < 0 or layout is None
+    cdef int layout = layout_of(data_format)
+    if (not threads or dtype < 0 or layout < 0
             or cnp.PyArray_NDIM(<cnp.ndarray>x) != 4):
         return None
-    read_shape(x, <csep_layout><int>layout, &shape, &channels)
+    read_shape(x, <csep_layout>layout, &shape, &channels)
     shape.dtype, desc.dtype = <csep_dtype>dtype, real_of(dtype)
     if (not read_weights(kind, channels, dw, pw, dw_bias, bias, &desc)
             or not steps_of(strides, &desc.stride_h, &desc.stride_w)
@@ -336,6 +346,14 @@ def convolve(int kind, x, dw, pw, dw_bias, bias, residual, strides, padding, dil
     if status != CSEP_OK:
         raise_status(status)
     return out
+
+
+class NoPlan:
+    """In the place of a plan that depends on the next input: nothing is quick."""
+
+    def fast(self, x, residual, out, num_threads):
+        """Return None."""
+        return None
 
 
 cdef class Plan:

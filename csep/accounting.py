@@ -10,7 +10,7 @@ from . import _core
 from .arrays import check_integer
 
 if TYPE_CHECKING:
-    from .layers import _Operator
+    from .prepared import Operator
 
 KINDS = ("Conv2D", "DepthwiseConv2D", "PointwiseConv2D", "SeparableConv2D")
 
@@ -136,7 +136,7 @@ def count_params(
     return pixel_macs(kind, channels, outputs, kernel, multiplier) + (outputs if use_bias else 0)
 
 
-def summary(operators: Sequence[_Operator], input_shape: tuple[int, ...]) -> str:
+def summary(operators: Sequence[Operator], input_shape: tuple[int, ...]) -> str:
     """Return a table of operators that follow each other, like Keras' ``model.summary()``.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 
 if TYPE_CHECKING:
-    from .layers import _Operator
+    from .prepared import Operator
 
 # The names of the arguments that the arrays of get_weights() become, in its order.
 _WEIGHTS = {
@@ -97,7 +97,7 @@ def operator_arguments(layer: Any, kind: str) -> dict[str, Any]:
     return arguments
 
 
-def from_keras(layer: Any) -> _Operator:
+def from_keras(layer: Any) -> Operator:
     """Return the operator that computes what a Keras layer computes.
 
     Parameters

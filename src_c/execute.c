@@ -28,11 +28,13 @@ typedef struct work {
     void *y;
     char *scratch;
     int64_t jobs;
-    /* The jobs are dealt in runs, one to each thread; where each run has got to. */
-    struct {
-        _Alignas(64) atomic_llong next;
-    } run[CSEP_MAX_THREADS];
+    struct run *run; /* one for each thread */
 } work;
+
+/* The jobs are dealt in runs; where each has got to, on a cache line of its own. */
+typedef struct run {
+    _Alignas(64) atomic_llong next;
+} run;
 
 /* A thread works off its own run, which lies in one piece: in a network that is the part of the
  * image it wrote in the layer before, and has in its cache.  Then it helps the others. */
@@ -51,9 +53,11 @@ static void work_off(work *w, int thread)
 
 static void run_all(work *w)
 {
+    run runs[CSEP_MAX_THREADS];
     const int threads = w->schedule->threads;
     for (int i = 0; i < threads; i++)
-        atomic_init(&w->run[i].next, share(w->jobs, i, threads));
+        atomic_init(&runs[i].next, share(w->jobs, i, threads));
+    w->run = runs;
 #ifdef _OPENMP
     if (threads > 1) {
 #pragma omp parallel num_threads(threads)

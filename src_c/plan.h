@@ -74,6 +74,10 @@ static inline int64_t csep_depth(const csep_conv_desc *d)
 
 csep_status csep_check_desc(const csep_conv_desc *desc);
 
+/* csep_output_size for a descriptor that has been checked. */
+csep_status csep_resolve(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
+                         int64_t *out_w);
+
 /* Bytes of an array with these sides; -1 if they do not fit, with room for padding. */
 int64_t csep_array_bytes(const int64_t *sides, int count, int64_t size);
 

@@ -200,7 +200,7 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
 {
     if (!p || !shape || num_threads < 1)
         return CSEP_BAD_ARGUMENT;
-    const csep_status status = csep_output_size(&p->desc, shape, &s->out_h, &s->out_w);
+    const csep_status status = csep_resolve(&p->desc, shape, &s->out_h, &s->out_w);
     if (status != CSEP_OK)
         return status;
     const int64_t panel = p->panel_vectors * p->kernels->vl;

@@ -73,6 +73,12 @@ csep_status csep_output_size(const csep_conv_desc *d, const csep_shape *s, int64
 {
     if (!d || !s || !out_h || !out_w || csep_check_desc(d) != CSEP_OK)
         return CSEP_BAD_ARGUMENT;
+    return csep_resolve(d, s, out_h, out_w);
+}
+
+csep_status csep_resolve(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h,
+                         int64_t *out_w)
+{
     if (!one_of(s->dtype, CSEP_BF16) || !one_of(s->layout, CSEP_NCHW) ||
         (s->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
         return CSEP_BAD_ARGUMENT;

@@ -15,13 +15,27 @@ from csep import (
     keras,
     layers,
     ops,
+    prepared,
     runtime,
 )
 
 
 @pytest.mark.parametrize(
     "module",
-    [csep, accounting, activations, arrays, docs, folding, geometry, keras, layers, ops, runtime],
+    [
+        csep,
+        accounting,
+        activations,
+        arrays,
+        docs,
+        folding,
+        geometry,
+        keras,
+        layers,
+        prepared,
+        ops,
+        runtime,
+    ],
     ids=lambda m: m.__name__,
 )
 def test_examples(module):
