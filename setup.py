@@ -97,7 +97,8 @@ def library(name, sources, cflags=(), macros=()):
 
 base_macros = [("CSEP_X86", "1")] if X86 else []
 base_sources = [
-    f"src_c/{name}.c" for name in ("shape", "plan", "schedule", "tile", "execute", "scratch", "cpu")
+    f"src_c/{name}.c"
+    for name in ("shape", "plan", "schedule", "tile", "execute", "scratch", "survivor", "cpu")
 ]
 kernel_libraries = [
     library(f"csep_{isa}_{real}", [f"src_c/isa/{isa}_{real}.c"], flags)

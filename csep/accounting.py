@@ -120,6 +120,8 @@ def count_params(
     if kind not in KINDS:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     channels = _positive(in_channels, "in_channels")
+    if not isinstance(use_bias, bool):
+        raise TypeError(f"use_bias: expected a bool, got {use_bias!r}")
     kernel = _kernel(kernel_size)
     multiplier = _positive(depth_multiplier, "depth_multiplier")
     if kind == "PointwiseConv2D" and kernel != (1, 1):
@@ -128,7 +130,7 @@ def count_params(
         raise ValueError(f"depth_multiplier: expected 1 for {kind}, got {depth_multiplier!r}")
     if kind == "DepthwiseConv2D":
         outputs = channels * multiplier
-        if filters is not None and filters != outputs:
+        if filters is not None and _positive(filters, "filters") != outputs:
             raise ValueError(f"filters: expected None or C * M = {outputs}, got {filters!r}")
     else:
         outputs = _positive(filters, "filters")
@@ -171,11 +173,17 @@ def summary(operators: Sequence[Operator], input_shape: tuple[int, ...]) -> str:
     -----------------------------------------------------------------------
     Total                                    442  20,206,440           7.0x
     """
+    from .prepared import Operator  # noqa: PLC0415 - which counts by this file
+
+    if not isinstance(operators, Sequence):
+        raise TypeError(
+            f"operators: expected a sequence of operators, got {type(operators).__name__}"
+        )
     rows = []
     shape = check_shape(input_shape, 4)
     parameters = macs = ordinary = 0
     for number, op in enumerate(operators, 1):
-        if not hasattr(op, "count_params") or not hasattr(op, "macs"):
+        if not isinstance(op, Operator):
             raise TypeError(f"operators: expected csep operators, got {type(op).__name__}")
         channels = shape[1 if op.data_format == "NCHW" else 3]
         out_shape = op.output_shape(shape)

@@ -16,9 +16,13 @@ def _vector(value: object, name: str, count: int, default: float | None = None) 
     if value is None and default is not None:
         return np.full(count, default)
     try:
-        array = np.asarray(value, np.float64)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(value)
+    except ValueError as error:
         raise TypeError(f"{name}: expected {count} numbers, got {type(value).__name__}") from error
+    # Real numbers, those of ml_dtypes (of kind V) as well.
+    if array.dtype.kind not in "fiuV" or array.dtype.names:
+        raise TypeError(f"{name}: expected {count} real numbers, got {array.dtype}")
+    array = array.astype(np.float64)
     if array.shape != (count,):
         raise ValueError(f"{name}: expected shape ({count},), got {array.shape}")
     return array
@@ -60,7 +64,7 @@ def folded_arguments(
     **norm
         gamma, beta, mean, variance, epsilon.
     """
-    if stage not in {"result", "depthwise"}:
+    if stage not in ("result", "depthwise"):
         raise ValueError(f'stage: expected "result" or "depthwise", got {stage!r}')
     if stage == "depthwise" and kind != "SeparableConv2D":
         raise ValueError(f'stage: expected "result" for {kind}, got {stage!r}')
@@ -73,12 +77,13 @@ def folded_arguments(
     if stage == "depthwise" or kind == "DepthwiseConv2D":
         dw = arguments["dw"]
         if filters is None:  # a shared kernel: the normalisation tells the channels
-            filters = np.size(norm["mean"])
+            filters = np.size(norm["mean"]) if norm["mean"] is not None else dw.shape[3]
+            _vector(norm["mean"], "mean", filters)
         count = arguments["pw"].shape[0] if stage == "depthwise" else filters
-        scale, shift = _scale_and_shift(count, **norm)
         multiplier = dw.shape[3]
         if count % multiplier:
             raise ValueError(f"mean: expected a multiple of {multiplier} numbers, got {count}")
+        scale, shift = _scale_and_shift(count, **norm)
         # A shared kernel is no longer shared: each channel has a scale of its own.
         whole = np.broadcast_to(dw, (*dw.shape[:2], count // multiplier, multiplier))
         name = "depthwise_bias" if stage == "depthwise" else "bias"

@@ -218,6 +218,15 @@ def _out_size(size: int, pad: Pair, kernel: int, stride: int, dilation: int) -> 
     return room // stride + 1 if room >= 0 else 0
 
 
+def output_length(params: ConvParams, kernel: int, length: int) -> int:
+    """Output steps of a sequence under parameters as for images; below 1 if there are none."""
+    stride, dilation = params.strides[1], params.dilations[1]
+    if params.padding == "SAME":
+        return -(-length // stride)
+    pad = (0, 0) if params.padding == "VALID" else params.padding[1]
+    return _out_size(length, pad, kernel, stride, dilation)  # type: ignore[arg-type]
+
+
 def resolve(
     params: ConvParams,
     kernel: Pair,

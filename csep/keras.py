@@ -26,12 +26,17 @@ _LAYER_NAMES = {
 
 
 def _kind_of(layer: Any) -> str | None:
-    """Return the operator for a layer, by the first of its classes that csep knows."""
+    """Return the operator for a layer, by the first of its classes that csep knows.
+
+    None also for a class of its own that computes something else.
+    """
     for base in type(layer).__mro__:
         if "Transpose" in base.__name__:
             return None
         if base.__name__ in _LAYER_NAMES:
             return _LAYER_NAMES[base.__name__]
+        if "call" in vars(base):
+            return None
     return None
 
 
@@ -41,7 +46,14 @@ def _activation(layer: Any) -> str | tuple[str, float] | None:
     if function is None:
         return None
     name = getattr(function, "__name__", None)
-    if name is None:  # an activation layer, such as LeakyReLU
+    module = getattr(function, "__module__", None) or ""
+    if name is not None:
+        # Keras 2's hard_sigmoid is another function; others' functions may be anything.
+        is_keras = module.split(".")[0] in {"keras", "tf_keras", "tensorflow"}
+        is_keras_3 = module.startswith("keras.src.activations.activations")
+        if not is_keras or (name == "hard_sigmoid" and not is_keras_3):
+            name = None
+    else:  # an activation layer, such as LeakyReLU
         config = getattr(function, "get_config", dict)()
         name = {"LeakyReLU": "leaky_relu", "ELU": "elu", "ReLU": "relu"}.get(
             type(function).__name__
@@ -55,7 +67,8 @@ def _activation(layer: Any) -> str | tuple[str, float] | None:
         name = None
     if name not in _core.ACTIVATIONS:
         raise ValueError(
-            f"layer: expected an activation of {', '.join(_core.ACTIVATIONS)}, got {function!r}"
+            f"layer: expected one of Keras' own activations {', '.join(_core.ACTIVATIONS)}, "
+            f"got {function!r}"
         )
     return None if name == "linear" else name
 
@@ -81,7 +94,13 @@ def operator_arguments(layer: Any, kind: str) -> dict[str, Any]:
     weights = layer.get_weights()
     if not weights:
         raise ValueError("layer: expected one with weights, got one that was not built yet")
-    arguments = dict(zip(_WEIGHTS[kind], weights, strict=False))
+    names = _WEIGHTS[kind] if getattr(layer, "use_bias", True) else _WEIGHTS[kind][:-1]
+    if len(weights) != len(names):
+        raise ValueError(
+            f"layer: expected {len(names)} arrays of weights ({', '.join(names)}), "
+            f"got {len(weights)}"
+        )
+    arguments = dict(zip(names, weights, strict=True))
     arguments["activation"] = _activation(layer)
     arguments["data_format"] = layer.data_format
     if kind == "PointwiseConv2D":

@@ -7,7 +7,7 @@ import numpy as np
 from . import _core
 from .arrays import Array, as_plain, rank
 from .docs import document
-from .geometry import padding_1d, parse_layout, step_1d
+from .geometry import ConvParams, output_length, padding_1d, parse_layout, step_1d
 from .layers import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
 
 
@@ -386,40 +386,70 @@ _LAYOUTS_1D = {"NWC": "NHWC", "NLC": "NHWC", "NCW": "NCHW", "NCL": "NCHW"}
 
 
 class _Flat:
-    """A 1-D call as one on images one pixel high: its arrays and arguments."""
+    """A 1-D call as one on images one pixel high: its arrays and arguments.
 
-    def __init__(self, x, strides, dilations, data_format):
+    What could be wrong with its shapes is said here, in terms of sequences.
+    """
+
+    def __init__(self, x, dw, strides, padding, dilations, data_format):
         name = data_format if not isinstance(data_format, str) else data_format.upper()
         self.layout = parse_layout(_LAYOUTS_1D.get(name, data_format))
-        axes = ("N", "L", "C") if self.layout == "NHWC" else ("N", "C", "L")
-        self.axes = axes
-        self.height = axes.index("L")
-        self.x = self.image(x, "x")
+        self.axes = ("N", "L", "C") if self.layout == "NHWC" else ("N", "C", "L")
+        self.height = self.axes.index("L")
+        x = as_plain(x, "x", self.axes)
+        dw = as_plain(dw, "dw", ("k", "C", "M"))
+        length, channels = x.shape[self.height], x.shape[self.axes.index("C")]
+        if dw.shape[1] not in {1, channels} or channels < 1:
+            raise ValueError(
+                f"x: expected {dw.shape[1]} channels of dw with shape {dw.shape}, got shape "
+                f"{x.shape}"
+            )
+        self.x, self.dw = np.expand_dims(x, self.height), dw[None]
         self.strides = step_1d(strides, "strides")
         self.dilations = step_1d(dilations, "dilations")
+        self.padding = padding_1d(padding, dw.shape[0], self.dilations[1])
+        params = ConvParams(self.strides, self.padding, self.dilations)
+        self.steps = output_length(params, dw.shape[0], length)
+        if dw.shape[0] > 0 and self.steps < 1:
+            raise ValueError(
+                f"x: expected a length that the kernel fits into, got {length} for kernel "
+                f"{dw.shape[0]}, dilation {self.dilations[1]}, padding {self.padding}"
+            )
+        self.batch = x.shape[0]
 
-    def image(self, value, name):
-        """Return an array of rank 3, or None, with an axis for the height."""
-        if value is None:
-            return None
-        return np.expand_dims(as_plain(value, name, self.axes), self.height)
+    def check_rows(self, pw):
+        """Return pointwise weights (1, C * M, CO) or (C * M, CO) as the latter."""
+        if rank(pw) != 2:
+            pw = as_plain(pw, "pw", ("1", "C * M", "CO"))
+            if pw.shape[0] != 1:
+                raise ValueError(f"pw: expected shape (1, C * M, CO), got {pw.shape}")
+            pw = pw[0]
+        pw = as_plain(pw, "pw", ("C * M", "CO"))
+        channels = self.x.shape[3 if self.layout == "NHWC" else 1]
+        depth = channels * self.dw.shape[3]
+        if pw.shape[0] != depth:
+            raise ValueError(
+                f"pw: expected {depth} rows, C * M of dw with shape {self.dw.shape[1:]}, "
+                f"got shape {pw.shape}"
+            )
+        return pw
 
-    def out(self, value):
-        """Return the caller's out with an axis for the height; what is no array, as it is."""
-        if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    def like_result(self, value, name, filters):
+        """Return a residual or out with an axis for the height; what is no array, as it is."""
+        if value is None or (name == "out" and not isinstance(value, np.ndarray)):
             return value
-        if value.ndim != 3:
-            raise ValueError(f"out: expected rank 3, got shape {value.shape}")
+        if name == "residual":
+            value = as_plain(value, name, self.axes)
+        shape = (self.batch, self.steps, filters)
+        if self.layout == "NCHW":
+            shape = (self.batch, filters, self.steps)
+        if value.shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, got {value.shape}")
         return np.expand_dims(value, self.height)
 
     def result(self, y, out):
         """Return a result of rank 4 without its height, or the caller's own array."""
         return y.squeeze(self.height) if out is None else out
-
-
-def _kernel_1d(value, name):
-    """Return depthwise weights (k, C, M) as (1, k, C, M)."""
-    return as_plain(value, name, ("k", "C", "M"))[None]
 
 
 @document
@@ -479,19 +509,19 @@ def depthwise_conv1d(
     >>> csep.depthwise_conv1d(x, np.ones((2, 1, 1), "f4"), padding="CAUSAL")[0, :, 0]
     array([0., 1., 3., 5., 7.], dtype=float32)
     """
-    flat = _Flat(x, strides, dilations, data_format)
-    dw = _kernel_1d(dw, "dw")
+    flat = _Flat(x, dw, strides, padding, dilations, data_format)
+    filters = flat.dw.shape[3] * flat.x.shape[3 if flat.layout == "NHWC" else 1]
     y = depthwise_conv2d(
         flat.x,
-        dw,
+        flat.dw,
         bias,
         flat.strides,
-        padding_1d(padding, dw.shape[1], flat.dilations[1]),
+        flat.padding,
         dilations=flat.dilations,
         activation=activation,
-        residual=flat.image(residual, "residual"),
+        residual=flat.like_result(residual, "residual", filters),
         data_format=flat.layout,
-        out=flat.out(out),
+        out=flat.like_result(out, "out", filters),
         num_threads=num_threads,
     )
     return flat.result(y, out)
@@ -564,24 +594,22 @@ def separable_conv1d(
            [6., 6.],
            [6., 6.]], dtype=float32)
     """
-    flat = _Flat(x, strides, dilations, data_format)
-    dw = _kernel_1d(dw, "dw")
-    if rank(pw) != 2:
-        pw = as_plain(pw, "pw", ("1", "C * M", "CO"))[None]
+    flat = _Flat(x, dw, strides, padding, dilations, data_format)
+    pw = flat.check_rows(pw)
     y = separable_conv2d(
         flat.x,
-        dw,
+        flat.dw,
         pw,
         bias,
         flat.strides,
-        padding_1d(padding, dw.shape[1], flat.dilations[1]),
+        flat.padding,
         dilations=flat.dilations,
         depthwise_bias=depthwise_bias,
         depthwise_activation=depthwise_activation,
         activation=activation,
-        residual=flat.image(residual, "residual"),
+        residual=flat.like_result(residual, "residual", pw.shape[1]),
         data_format=flat.layout,
-        out=flat.out(out),
+        out=flat.like_result(out, "out", pw.shape[1]),
         num_threads=num_threads,
     )
     return flat.result(y, out)

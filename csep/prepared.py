@@ -16,6 +16,9 @@ from .runtime import check_threads
 
 Self = TypeVar("Self", bound="Operator")
 
+# Plans that an operator for any number of channels keeps.
+MOST_PLANS = 16
+
 _AXES = {"NHWC": ("N", "H", "W", "C"), "NCHW": ("N", "C", "H", "W")}
 
 
@@ -142,6 +145,8 @@ class Operator:
                 self._activation,
                 self._layout,
             )
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
             self._plans[channels] = plan
         return plan
 
@@ -215,6 +220,8 @@ class Operator:
                     f"got {residual.shape}"
                 )
         if out is not None:
+            # What was no array may share its memory with the one made of it.
+            inputs = inputs | {"x": x, "residual": residual}
             check_out(out, geometry.output_shape, x.dtype, inputs)
         plan = self._plan_for(x.shape[_AXES[self._layout].index("C")])
         return plan.run(x, residual, out, geometry.pads, threads)

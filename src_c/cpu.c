@@ -7,6 +7,7 @@
 
 #include "csep.h"
 #include "kernels.h"
+#include "survivor.h"
 
 static int always(void) { return 1; }
 
@@ -40,6 +41,7 @@ static int64_t l2_bytes = INT64_C(512) << 10; /* where the system does not tell 
 
 static void choose(void)
 {
+    csep_watch_forks();
 #ifdef _SC_LEVEL2_CACHE_SIZE
     const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
     if (told > 0)

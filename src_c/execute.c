@@ -9,6 +9,7 @@
 #include "arith.h"
 #include "plan.h"
 #include "scratch.h"
+#include "survivor.h"
 
 int csep_has_openmp(void)
 {
@@ -51,6 +52,18 @@ static void work_off(work *w, int thread)
     }
 }
 
+#ifdef _OPENMP
+/* OpenMP's threads do not survive a fork, but libgomp does not know: in the child, the next region
+ * of the thread that forked would wait for them for ever.  Every other thread gets a team of its
+ * own.  So the survivor has its regions run by a helper that was made after the fork. */
+static void region(void *argument)
+{
+    work *w = argument;
+#pragma omp parallel num_threads(w->schedule->threads)
+    work_off(w, omp_get_thread_num());
+}
+#endif
+
 static void run_all(work *w)
 {
     run runs[CSEP_MAX_THREADS];
@@ -60,8 +73,10 @@ static void run_all(work *w)
     w->run = runs;
 #ifdef _OPENMP
     if (threads > 1) {
-#pragma omp parallel num_threads(threads)
-        work_off(w, omp_get_thread_num());
+        if (!csep_is_survivor())
+            region(w);
+        else if (!csep_run_by_helper(region, w))
+            work_off(w, 0);
         return;
     }
 #endif

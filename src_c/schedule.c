@@ -189,7 +189,8 @@ static void choose_tiles(const csep_plan *p, const csep_shape *shape, csep_sched
     s->scratch_bytes = s->input_at;
     if (s->staged) {
         const int64_t output = round_up(staged_output(p, s, tile, s->group), ALIGNMENT);
-        s->output_at = s->input_at + round_up(staged_input(p, shape, tile, s->group), ALIGNMENT);
+        const int64_t input = s->input_ready ? 0 : staged_input(p, shape, tile, s->group);
+        s->output_at = s->input_at + round_up(input, ALIGNMENT);
         s->residual_at = s->output_at + output;
         s->scratch_bytes = s->residual_at + output;
     }

@@ -369,3 +369,27 @@ def test_weights_of_another_precision():
         arguments = GOOD | {weights[0]: GOOD[weights[0]].astype(weights[1])}
         with pytest.raises(TypeError, match=f"^({name}): expected .*got"):
             csep.separable_conv2d(**arguments)
+
+
+def test_out_overlaps_what_is_no_array():
+    y = ones(1, 4, 4, 8)
+    with pytest.raises(ValueError, match=r"^out: expected .*overlaps x"):
+        csep.PointwiseConv2D(ones(8, 8))(memoryview(y), out=y)
+    assert (y == 1).all()
+
+
+def test_messages_about_sequences_speak_of_sequences():
+    x, dw = ones(1, 5, 2), ones(3, 2, 1)
+    for arguments, message in (
+        ({"x": ones(1, 5, 3), "dw": dw}, r"^x: expected 2 channels.*\(1, 5, 3\)"),
+        ({"x": ones(1, 2, 2), "dw": dw}, r"^x: expected a length .*got 2 .*kernel 3"),
+        ({"x": x, "dw": dw, "residual": ones(1, 2, 2)}, r"^residual: .*\(1, 3, 2\).*\(1, 2, 2\)"),
+        ({"x": x, "dw": dw, "out": ones(1, 2, 2)}, r"^out: .*\(1, 3, 2\).*\(1, 2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            csep.depthwise_conv1d(**arguments)
+        if "dw" in arguments:
+            with pytest.raises(ValueError, match=message):
+                csep.separable_conv1d(**arguments, pw=ones(2, 2))
+    with pytest.raises(ValueError, match=r"^pw: expected 2 rows.*\(3, 2, 1\)"):
+        csep.separable_conv1d(x, dw, ones(3, 3))

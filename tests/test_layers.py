@@ -223,6 +223,9 @@ def test_count_params(arguments, parameters):
         (("PointwiseConv2D", 3, 4, 3), ValueError, "kernel_size"),
         (("DepthwiseConv2D", 3, 4, 3), ValueError, "filters"),
         (("SeparableConv2D", 3, 4, 3, True), TypeError, "depth_multiplier"),
+        (("DepthwiseConv2D", 3, "a"), TypeError, "filters"),
+        (("DepthwiseConv2D", 3, 3.0), TypeError, "filters"),
+        (("Conv2D", 3, 4, 3, 1, "no"), TypeError, "use_bias"),
     ],
 )
 def test_count_params_of_nothing(arguments, error, name):
@@ -253,6 +256,10 @@ def test_summary_of_what_does_not_fit():
         csep.summary([OPERATORS["conv"](), csep.PointwiseConv2D(ones(16, 4))], (1, 32, 32, 4))
     with pytest.raises(TypeError, match=r"^operators: expected .*got int"):
         csep.summary([3], (1, 32, 32, 4))
+    with pytest.raises(TypeError, match=r"^operators: expected .*got type"):
+        csep.summary([csep.PointwiseConv2D], (1, 32, 32, 4))
+    with pytest.raises(TypeError, match=r"^operators: expected .*got Conv2D"):
+        csep.summary(OPERATORS["conv"](), (1, 32, 32, 4))
 
 
 class Norm:
@@ -350,6 +357,21 @@ def test_fold_batch_norm_that_cannot_be():
             plain.fold_batch_norm(*good[:4], wrong)
     with pytest.raises(ValueError, match=r"^variance: expected"):
         plain.fold_batch_norm(*good[:3], -np.ones(5))
+    with pytest.raises(ValueError, match=r"^stage: expected"):
+        plain.fold_batch_norm(*good, stage=["result"])
+    with pytest.raises(TypeError, match=r"^gamma: expected"):
+        plain.fold_batch_norm(np.ones(5, complex), *good[1:])
+    shared = csep.DepthwiseConv2D(draw(3, 3, 1, 2))
+    for mean, error in ((None, TypeError), (np.ones(5), ValueError), (3.0, ValueError)):
+        with pytest.raises(error, match=r"^mean: expected"):
+            shared.fold_batch_norm(None, None, mean, np.ones(8))
+
+
+def test_plans_of_a_shared_kernel_do_not_pile_up():
+    op = csep.DepthwiseConv2D(draw(3, 3, 1, 2))
+    for c in range(1, 100):
+        op(ones(1, 3, 3, c))
+    assert len(op._plans) <= 16
 
 
 class Layer:
@@ -361,6 +383,7 @@ class Layer:
         self.dilation_rate = self.strides = (1, 1)
         self.padding = "same"
         self.activation = None
+        self.use_bias = True
         self.__dict__ |= attributes
 
     def get_weights(self):
@@ -381,6 +404,27 @@ def test_from_keras_without_keras():
     np.testing.assert_array_equal(last(x), expected)
     y = first(np.ascontiguousarray(np.moveaxis(x, 3, 1)))
     np.testing.assert_array_equal(np.moveaxis(y, 1, 3), expected)
+
+
+def test_from_keras_of_layers_that_compute_something_else():
+    dw, pw, bias = draw(3, 3, 4, 1), draw(1, 1, 4, 5), draw(5)
+
+    class Mine(SeparableConv2D):
+        def call(self, x):
+            return 2 * x
+
+    def relu(v):
+        return v + 1
+
+    with pytest.raises(TypeError, match=r"^layer: expected .*got Mine"):
+        csep.from_keras(Mine(dw, pw, bias))
+    with pytest.raises(ValueError, match=r"^layer: expected .*activations.*got"):
+        csep.from_keras(SeparableConv2D(dw, pw, bias, activation=relu))
+    for weights in ((dw, pw), (dw, pw, bias, bias)):
+        with pytest.raises(ValueError, match=r"^layer: expected 3 arrays .*got"):
+            csep.from_keras(SeparableConv2D(*weights))
+    with pytest.raises(ValueError, match=r"^layer: expected 2 arrays .*got 3"):
+        csep.from_keras(SeparableConv2D(dw, pw, bias, use_bias=False))
 
 
 def test_from_keras_of_something_else():

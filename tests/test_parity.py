@@ -197,5 +197,5 @@ def test_activation_layers():
         close(csep.from_keras(layer)(x), expected)
     layer = keras.layers.Conv2D(6, 3, activation=keras.layers.ReLU(max_value=3))
     layer(x)
-    with pytest.raises(ValueError, match=r"^layer: expected an activation"):
+    with pytest.raises(ValueError, match=r"^layer: expected one of Keras' own activations"):
         csep.from_keras(layer)

@@ -1,0 +1,76 @@
+/* After a fork: a thread that knows nothing of the parent's, to run what must not. */
+#define _DEFAULT_SOURCE
+#include "survivor.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+
+static _Thread_local int survivor;
+
+/* A process has one survivor at most, so the helper has one client. */
+static struct helper {
+    int alive;
+    pthread_mutex_t lock;
+    pthread_cond_t wake, done;
+    void (*function)(void *); /* NULL: nothing to do */
+    void *argument;
+} helper;
+
+static void in_child(void)
+{
+    survivor = 1;
+    /* Its thread is gone, if there was one, and its lock may have been held. */
+    helper.alive = 0;
+    helper.function = NULL;
+    pthread_mutex_init(&helper.lock, NULL);
+    pthread_cond_init(&helper.wake, NULL);
+    pthread_cond_init(&helper.done, NULL);
+}
+
+void csep_watch_forks(void) { (void)pthread_atfork(NULL, NULL, in_child); }
+
+int csep_is_survivor(void) { return survivor; }
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&helper.lock);
+    for (;;) {
+        while (!helper.function)
+            pthread_cond_wait(&helper.wake, &helper.lock);
+        helper.function(helper.argument);
+        helper.function = NULL;
+        pthread_cond_signal(&helper.done);
+    }
+    return NULL;
+}
+
+/* Signals are for the threads the caller made. */
+static int start_helper(void)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int made = pthread_create(&thread, NULL, serve, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (made)
+        pthread_detach(thread);
+    return made;
+}
+
+int csep_run_by_helper(void (*function)(void *), void *argument)
+{
+    if (!helper.alive && !start_helper())
+        return 0;
+    pthread_mutex_lock(&helper.lock);
+    helper.alive = 1;
+    helper.argument = argument;
+    helper.function = function;
+    pthread_cond_signal(&helper.wake);
+    while (helper.function)
+        pthread_cond_wait(&helper.done, &helper.lock);
+    pthread_mutex_unlock(&helper.lock);
+    return 1;
+}

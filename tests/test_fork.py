@@ -1,0 +1,114 @@
+"""A forked child computes as its parent does, and promptly."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+# Exit codes: 0 right, 1 wrong, 14 by the alarm of a child that hangs.
+COMMON = """
+import os, signal, sys, threading, warnings
+import numpy as np, csep
+warnings.simplefilter("ignore")  # Python warns of forks while threads run
+rng = np.random.default_rng(0)
+x = rng.standard_normal((1, 64, 64, 64)).astype("f4")
+op = csep.SeparableConv2D(
+    rng.standard_normal((3, 3, 64, 1)).astype("f4"), rng.standard_normal((64, 64)).astype("f4")
+)
+expected = op(x, num_threads=1)
+small = op(x[:, :3, :3], num_threads=1)
+
+def right(threads=2, times=5):
+    return all(np.array_equal(op(x, num_threads=threads), expected) for _ in range(times))
+
+def in_child(work):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        os._exit(0 if work() else 1)
+    status = os.waitpid(pid, 0)[1]
+    if status:
+        sys.exit(f"child: status {status}")
+    return True
+"""
+
+CASES = {
+    "after a call with threads": "assert right(); in_child(right); assert right()",
+    "before any call with threads": "in_child(right); assert right()",
+    "child of a child": """
+assert right()
+in_child(lambda: right() and in_child(lambda: right() and in_child(right)) and right())
+assert right()
+""",
+    "many children": "assert right()\nfor _ in range(20): in_child(right)\nassert right()",
+    "threads in the child": """
+assert right()
+def work():
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(right())) for _ in range(4)]
+    for t in threads: t.start()
+    results.append(right())
+    for t in threads: t.join()
+    return results == [True] * 5
+in_child(work)
+""",
+    "from a thread": """
+assert right()
+results = []
+t = threading.Thread(target=lambda: results.append(right() and in_child(right)))
+t.start(); t.join()
+assert results == [True]
+""",
+    "while another thread is inside": """
+stop = threading.Event()
+def busy():
+    while not stop.is_set():
+        op(x, num_threads=2)
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for t in threads: t.start()
+for _ in range(20): in_child(lambda: right(times=2))
+stop.set()
+for t in threads: t.join()
+assert right()
+""",
+    "other thread counts and shapes": """
+assert right()
+def work():
+    return right(3) and right(8) and np.array_equal(op(x[:, :3, :3]), small) and right(1)
+in_child(work)
+""",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fork(case):
+    done = subprocess.run(
+        [sys.executable, "-c", COMMON + CASES[case]],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+MULTIPROCESSING = """
+if __name__ == "__main__":
+    import multiprocessing
+    assert right()
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        assert pool.map(right, [2] * 12) == [True] * 12
+    assert right()
+"""
+
+
+def test_multiprocessing(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(COMMON + MULTIPROCESSING)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
