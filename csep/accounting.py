@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import _core
 from .arrays import check_integer
+from .geometry import CHANNEL_AXIS
 
 if TYPE_CHECKING:
     from .prepared import Operator
@@ -185,9 +186,10 @@ def summary(operators: Sequence[Operator], input_shape: tuple[int, ...]) -> str:
     for number, op in enumerate(operators, 1):
         if not isinstance(op, Operator):
             raise TypeError(f"operators: expected csep operators, got {type(op).__name__}")
-        channels = shape[1 if op.data_format == "NCHW" else 3]
+        axis = CHANNEL_AXIS[op.data_format]
+        channels = shape[axis]
         out_shape = op.output_shape(shape)
-        filters = out_shape[1 if op.data_format == "NCHW" else 3]
+        filters = out_shape[axis]
         mine = op.macs(shape)
         full = math.prod(out_shape) * channels * math.prod(op.kernel_size)
         rows.append(

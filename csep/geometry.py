@@ -25,6 +25,9 @@ _PADS_1D = '"SAME", "VALID", "CAUSAL" or (before, after)'
 # Which of four axes are height and width.
 _SPATIAL = {"NHWC": slice(1, 3), "NCHW": slice(2, 4)}
 
+# Which of them is the channels.
+CHANNEL_AXIS = {"NHWC": 3, "NCHW": 1}
+
 
 def parse_layout(value: object) -> str:
     """Return data_format as "NHWC" or "NCHW".
@@ -57,14 +60,17 @@ def _is_sequence(value: object) -> bool:
     return isinstance(value, (Sequence, np.ndarray)) and getattr(value, "ndim", 1) > 0
 
 
+def _step_numbers(value: object, name: str, expected: str) -> tuple[int, ...]:
+    """Return strides or dilations as they were given: one number, or as many as there are."""
+    items = _items(value, name, expected) if _is_sequence(value) else (value,)
+    return tuple(check_integer(v, name, 1, _core.MAX_STEP, expected) for v in items)
+
+
 def _steps(value: object, name: str, layout: str) -> Pair:
     """Return strides or dilations as (height, width)."""
+    numbers = _step_numbers(value, name, _STEPS)
     if not _is_sequence(value):
-        step = check_integer(value, name, 1, _core.MAX_STEP, _STEPS)
-        return step, step
-    numbers = tuple(
-        check_integer(v, name, 1, _core.MAX_STEP, _STEPS) for v in _items(value, name, _STEPS)
-    )
+        return numbers[0], numbers[0]
     if len(numbers) == 4:
         spatial = numbers[_SPATIAL[layout]]
         if sorted(numbers) != sorted((1, 1, *spatial)):
@@ -120,14 +126,7 @@ def step_1d(value: object, name: str) -> Pair:
     ValueError
         If it has a wrong value or length.
     """
-    numbers = (
-        tuple(
-            check_integer(v, name, 1, _core.MAX_STEP, _STEPS_1D)
-            for v in _items(value, name, _STEPS_1D)
-        )
-        if _is_sequence(value)
-        else (check_integer(value, name, 1, _core.MAX_STEP, _STEPS_1D),)
-    )
+    numbers = _step_numbers(value, name, _STEPS_1D)
     if len(numbers) == 3 and numbers[0] == numbers[2] == 1:
         numbers = numbers[1:2]
     if len(numbers) != 1:
@@ -218,13 +217,25 @@ def _out_size(size: int, pad: Pair, kernel: int, stride: int, dilation: int) -> 
     return room // stride + 1 if room >= 0 else 0
 
 
+def _slide(params: ConvParams, kernel: Pair, size: Pair) -> tuple[Pads, Pair]:
+    """Return the padding in pixels and the output's height and width, 0 where nothing fits."""
+    sides = list(zip(size, kernel, params.strides, params.dilations, strict=True))
+    if params.padding == "SAME":
+        top_bottom, left_right = (_same_pad(*side) for side in sides)
+        pads = (top_bottom, left_right)
+    elif params.padding == "VALID":
+        pads = ((0, 0), (0, 0))
+    else:
+        pads = params.padding  # type: ignore[assignment]
+    out_h, out_w = (
+        _out_size(side[0], pad, *side[1:]) for side, pad in zip(sides, pads, strict=True)
+    )
+    return pads, (out_h, out_w)
+
+
 def output_length(params: ConvParams, kernel: int, length: int) -> int:
     """Output steps of a sequence under parameters as for images; below 1 if there are none."""
-    stride, dilation = params.strides[1], params.dilations[1]
-    if params.padding == "SAME":
-        return -(-length // stride)
-    pad = (0, 0) if params.padding == "VALID" else params.padding[1]
-    return _out_size(length, pad, kernel, stride, dilation)  # type: ignore[arg-type]
+    return _slide(params, (1, kernel), (1, length))[1][1]
 
 
 def resolve(
@@ -257,17 +268,7 @@ def resolve(
     """
     batch = input_shape[0]
     height, width = input_shape[_SPATIAL[layout]]
-    sides = list(zip((height, width), kernel, params.strides, params.dilations, strict=True))
-    if params.padding == "SAME":
-        top_bottom, left_right = (_same_pad(*side) for side in sides)
-        pads = (top_bottom, left_right)
-    elif params.padding == "VALID":
-        pads = ((0, 0), (0, 0))
-    else:
-        pads = params.padding  # type: ignore[assignment]
-    out_h, out_w = (
-        _out_size(side[0], pad, *side[1:]) for side, pad in zip(sides, pads, strict=True)
-    )
+    pads, (out_h, out_w) = _slide(params, kernel, (height, width))
     if out_h < 1 or out_w < 1:
         raise ValueError(
             f"x: expected a height and width that the kernel fits into, got {height} x {width} for "

@@ -105,14 +105,8 @@ class SeparableConv2D(Operator):
     def _channels(self) -> int:
         return self._pw.shape[0] // self._dw.shape[3]
 
-    def _filters(self, channels: int) -> int:
-        return self._pw.shape[1]
-
     def _kernel(self) -> tuple[int, int]:
         return self._dw.shape[:2]
-
-    def _keras_pw(self) -> Array:
-        return self._pw.reshape((1, 1, *self._pw.shape))
 
     def _arguments(self) -> dict[str, Any]:
         return {
@@ -185,13 +179,10 @@ class DepthwiseConv2D(Operator):
             )
         self._prepare(
             dw=dw,
-            pw=None,
-            depthwise_bias=None,
             bias=bias,
             strides=strides,
             padding=padding,
             dilations=dilations,
-            depthwise_activation=None,
             activation=activation,
             data_format=data_format,
         )
@@ -247,14 +238,8 @@ class PointwiseConv2D(Operator):
         pw = as_matrix(pw, "pw", "C")
         check_not_empty(pw, "pw")
         self._prepare(
-            dw=None,
             pw=pw,
-            depthwise_bias=None,
             bias=as_bias(bias, "bias", pw.shape[1], pw, "pw"),
-            strides=1,
-            padding="VALID",
-            dilations=1,
-            depthwise_activation=None,
             activation=activation,
             data_format=data_format,
         )
@@ -262,14 +247,8 @@ class PointwiseConv2D(Operator):
     def _channels(self) -> int:
         return self._pw.shape[0]
 
-    def _filters(self, channels: int) -> int:
-        return self._pw.shape[1]
-
     def _kernel(self) -> tuple[int, int]:
         return 1, 1
-
-    def _keras_pw(self) -> Array:
-        return self._pw.reshape((1, 1, *self._pw.shape))
 
     def _arguments(self) -> dict[str, Any]:
         return {"pw": self._pw, **self._common_arguments()}
@@ -322,23 +301,17 @@ class Conv2D(Operator):
         w = as_weights(w, "w", ("kh", "kw", "C", "CO"))
         check_not_empty(w, "w")
         self._prepare(
-            dw=None,
             pw=w,
-            depthwise_bias=None,
             bias=as_bias(bias, "bias", w.shape[3], w, "w"),
             strides=strides,
             padding=padding,
             dilations=dilations,
-            depthwise_activation=None,
             activation=activation,
             data_format=data_format,
         )
 
     def _channels(self) -> int:
         return self._pw.shape[2]
-
-    def _filters(self, channels: int) -> int:
-        return self._pw.shape[3]
 
     def _kernel(self) -> tuple[int, int]:
         return self._pw.shape[:2]

@@ -404,6 +404,7 @@ class _Flat:
                 f"x: expected {dw.shape[1]} channels of dw with shape {dw.shape}, got shape "
                 f"{x.shape}"
             )
+        self.depth = channels * dw.shape[2]
         self.x, self.dw = np.expand_dims(x, self.height), dw[None]
         self.strides = step_1d(strides, "strides")
         self.dilations = step_1d(dilations, "dilations")
@@ -425,11 +426,9 @@ class _Flat:
                 raise ValueError(f"pw: expected shape (1, C * M, CO), got {pw.shape}")
             pw = pw[0]
         pw = as_plain(pw, "pw", ("C * M", "CO"))
-        channels = self.x.shape[3 if self.layout == "NHWC" else 1]
-        depth = channels * self.dw.shape[3]
-        if pw.shape[0] != depth:
+        if pw.shape[0] != self.depth:
             raise ValueError(
-                f"pw: expected {depth} rows, C * M of dw with shape {self.dw.shape[1:]}, "
+                f"pw: expected {self.depth} rows, C * M of dw with shape {self.dw.shape[1:]}, "
                 f"got shape {pw.shape}"
             )
         return pw
@@ -510,7 +509,6 @@ def depthwise_conv1d(
     array([0., 1., 3., 5., 7.], dtype=float32)
     """
     flat = _Flat(x, dw, strides, padding, dilations, data_format)
-    filters = flat.dw.shape[3] * flat.x.shape[3 if flat.layout == "NHWC" else 1]
     y = depthwise_conv2d(
         flat.x,
         flat.dw,
@@ -519,9 +517,9 @@ def depthwise_conv1d(
         flat.padding,
         dilations=flat.dilations,
         activation=activation,
-        residual=flat.like_result(residual, "residual", filters),
+        residual=flat.like_result(residual, "residual", flat.depth),
         data_format=flat.layout,
-        out=flat.like_result(out, "out", filters),
+        out=flat.like_result(out, "out", flat.depth),
         num_threads=num_threads,
     )
     return flat.result(y, out)

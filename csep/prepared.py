@@ -11,7 +11,9 @@ from . import _core, accounting
 from .activations import activation_name, parse_activation
 from .arrays import Array, as_plain, check_out, check_same_real, rank, real_of
 from .docs import document
-from .geometry import ConvGeometry, ConvParams, parse_layout, resolve
+from .folding import folded_arguments
+from .geometry import CHANNEL_AXIS, ConvGeometry, ConvParams, parse_layout, resolve
+from .keras import operator_arguments
 from .runtime import check_threads
 
 Self = TypeVar("Self", bound="Operator")
@@ -99,14 +101,14 @@ class Operator:
     def _prepare(
         self,
         *,
-        dw: Array | None,
-        pw: Array | None,
-        depthwise_bias: Array | None,
+        dw: Array | None = None,
+        pw: Array | None = None,
+        depthwise_bias: Array | None = None,
         bias: Array | None,
-        strides: object,
-        padding: object,
-        dilations: object,
-        depthwise_activation: object,
+        strides: object = 1,
+        padding: object = "VALID",
+        dilations: object = 1,
+        depthwise_activation: object = None,
         activation: object,
         data_format: object,
     ) -> None:
@@ -158,7 +160,7 @@ class Operator:
 
     def _filters(self, channels: int) -> int:
         """Output channels."""
-        raise NotImplementedError
+        return self._pw.shape[-1]
 
     def _kernel(self) -> tuple[int, int]:
         raise NotImplementedError
@@ -191,7 +193,7 @@ class Operator:
         return self._run(x, residual, out, num_threads, {"x": x, "residual": residual})
 
     def _geometry(self, shape: tuple[int, ...]) -> ConvGeometry:
-        channels = shape[_AXES[self._layout].index("C")]
+        channels = shape[CHANNEL_AXIS[self._layout]]
         wanted = self._channels()
         if channels != wanted and (wanted is not None or channels < 1):
             raise ValueError(
@@ -223,7 +225,7 @@ class Operator:
             # What was no array may share its memory with the one made of it.
             inputs = inputs | {"x": x, "residual": residual}
             check_out(out, geometry.output_shape, x.dtype, inputs)
-        plan = self._plan_for(x.shape[_AXES[self._layout].index("C")])
+        plan = self._plan_for(x.shape[CHANNEL_AXIS[self._layout]])
         return plan.run(x, residual, out, geometry.pads, threads)
 
     # What every operator can tell of itself.
@@ -276,7 +278,10 @@ class Operator:
         return [w for w in (self._dw, self._keras_pw(), self._bias) if w is not None]
 
     def _keras_pw(self) -> Array | None:
-        return self._pw
+        """Pointwise weights with the two axes of a kernel."""
+        if self._pw is None or self._pw.ndim == 4:
+            return self._pw
+        return self._pw[None, None]
 
     def count_params(self) -> int:
         """Return the number of parameters: all weights and biases.
@@ -325,7 +330,7 @@ class Operator:
             If no such x can be convolved.
         """
         shape = self.output_shape(input_shape)
-        channels = input_shape[_AXES[self._layout].index("C")]
+        channels = input_shape[CHANNEL_AXIS[self._layout]]
         filters = self._filters(channels)
         pixels = int(np.prod(shape, dtype=object)) // filters if filters else 0
         return pixels * accounting.pixel_macs(
@@ -380,8 +385,6 @@ class Operator:
         ValueError
             If it has no weights yet, or csep cannot compute what it asks for.
         """
-        from .keras import operator_arguments  # noqa: PLC0415 - only this needs it
-
         return cls(**operator_arguments(layer, cls._name))
 
     def fold_batch_norm(
@@ -427,8 +430,6 @@ class Operator:
             If an array has a wrong shape, or an activation stands between the weights and the
             normalisation.
         """
-        from .folding import folded_arguments  # noqa: PLC0415 - only this needs it
-
         channels = self._channels()
         changes = folded_arguments(
             self._name,

@@ -16,12 +16,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SPIN_SECONDS, WAKE_SECONDS = 0.006, 0.040
 
 
+def _function(model, inputs):
+    """Return the model as a tf.function of arrays like these, and its signature."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec(x.shape, tf.float32, name=f"x{i}") for i, x in enumerate(inputs)]
+    call = tf.function(lambda *xs: model(list(xs), training=False), input_signature=signature)
+    return call, signature
+
+
 def tensorflow(model, inputs, threads):
     """Return a runner of the model in a tf.function."""
     import tensorflow as tf
 
-    signature = [tf.TensorSpec(x.shape, tf.float32) for x in inputs]
-    function = tf.function(lambda *xs: model(list(xs), training=False), input_signature=signature)
+    function, _ = _function(model, inputs)
     concrete = function.get_concrete_function()
     tensors = [tf.constant(x) for x in inputs]
 
@@ -36,8 +44,7 @@ def litert(model, inputs, threads):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    signature = [tf.TensorSpec(x.shape, tf.float32) for x in inputs]
-    function = tf.function(lambda *xs: model(list(xs), training=False), input_signature=signature)
+    function, _ = _function(model, inputs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
     interpreter = Interpreter(model_content=converter.convert(), num_threads=threads)
     interpreter.allocate_tensors()
@@ -57,11 +64,9 @@ def litert(model, inputs, threads):
 def onnxruntime(model, inputs, threads):
     """Return a runner of the model converted to ONNX."""
     import onnxruntime as ort
-    import tensorflow as tf
     import tf2onnx
 
-    signature = [tf.TensorSpec(x.shape, tf.float32, name=f"x{i}") for i, x in enumerate(inputs)]
-    function = tf.function(lambda *xs: model(list(xs), training=False), input_signature=signature)
+    function, signature = _function(model, inputs)
     graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17)
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

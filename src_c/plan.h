@@ -78,9 +78,6 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 csep_status csep_resolve(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
                          int64_t *out_w);
 
-/* Bytes of an array with these sides; -1 if they do not fit, with room for padding. */
-int64_t csep_array_bytes(const int64_t *sides, int count, int64_t size);
-
 /* All of x as NHWC reals. */
 void csep_convert_input(const csep_plan *plan, const csep_shape *shape, const void *x, void *to);
 

@@ -4,7 +4,8 @@
 #include "arith.h"
 #include "plan.h"
 
-int64_t csep_array_bytes(const int64_t *sides, int count, int64_t size)
+/* Bytes of an array with these sides; -1 if they do not fit, with room for padding. */
+static int64_t array_bytes(const int64_t *sides, int count, int64_t size)
 {
     int64_t bytes = size;
     for (int i = 0; i < count; i++)
@@ -36,10 +37,10 @@ csep_status csep_check_desc(const csep_conv_desc *d)
         return CSEP_BAD_ARGUMENT;
     const int64_t size = sizeof(double);
     const int64_t taps[] = {d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier};
-    if (csep_array_bytes(taps, 4, size) < 0)
+    if (array_bytes(taps, 4, size) < 0)
         return CSEP_BAD_SHAPE;
     const int64_t product[] = {csep_depth(d), d->out_channels};
-    return csep_array_bytes(product, 2, size) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
+    return array_bytes(product, 2, size) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
 }
 
 /* Output pixels along one side; < 1 when the kernel does not fit. */
@@ -88,7 +89,7 @@ csep_status csep_resolve(const csep_conv_desc *d, const csep_shape *s, int64_t *
     const int64_t size = sizeof(double);
     const int64_t x[] = {max64(s->batch, 1), max64(s->height, 1), max64(s->width, 1),
                          d->in_channels};
-    if (csep_array_bytes(x, 4, size) < 0)
+    if (array_bytes(x, 4, size) < 0)
         return CSEP_BAD_SHAPE;
     *out_h =
         out_side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
@@ -96,5 +97,5 @@ csep_status csep_resolve(const csep_conv_desc *d, const csep_shape *s, int64_t *
     if (*out_h < 1 || *out_w < 1)
         return CSEP_BAD_SHAPE;
     const int64_t y[] = {max64(s->batch, 1), *out_h, *out_w, d->out_channels};
-    return csep_array_bytes(y, 4, size) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
+    return array_bytes(y, 4, size) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
 }

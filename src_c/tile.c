@@ -39,7 +39,6 @@ static tile tile_of(const csep_schedule *s, int64_t job)
 {
     const int64_t index = job % (s->row_tiles * s->column_tiles);
     const int64_t r = index / s->column_tiles, q = index % s->column_tiles;
-
     return (tile){
         .row = share(s->rows, r, s->row_tiles),
         .row_end = share(s->rows, r + 1, s->row_tiles),
@@ -277,7 +276,6 @@ static void prefetch_next_tile(const call *c, int64_t job, const tile *t,
     if (s->staged || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
         return;
     const tile n = tile_of(s, job + 1);
-
     const int64_t seen = input_row(c, t->row_end - 1, 1);
     const int64_t first = max64(input_row(c, n.row, 0), seen);
     const int64_t rows = input_row(c, n.row_end - 1, 1) - first;
@@ -337,7 +335,6 @@ static void run_product(const call *c, int64_t index, const tile *t, char *scrat
     const csep_schedule *s = c->schedule;
     const int size = p->kernels->size;
     const int64_t split = index / (s->row_tiles * s->column_tiles);
-
     const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
     const int64_t first_column = share(s->panels, split, s->splits) * width;
     const int64_t next_column = min64(share(s->panels, split + 1, s->splits) * width, co);

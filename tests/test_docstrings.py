@@ -1,45 +1,30 @@
 """The examples in the docstrings, run."""
 
 import doctest
+import importlib
 
 import pytest
 
 import csep
-from csep import (
-    accounting,
-    activations,
-    arrays,
-    docs,
-    folding,
-    geometry,
-    keras,
-    layers,
-    ops,
-    prepared,
-    runtime,
-)
+
+MODULES = [
+    "accounting",
+    "activations",
+    "arrays",
+    "docs",
+    "folding",
+    "geometry",
+    "keras",
+    "layers",
+    "ops",
+    "prepared",
+    "runtime",
+]
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        csep,
-        accounting,
-        activations,
-        arrays,
-        docs,
-        folding,
-        geometry,
-        keras,
-        layers,
-        prepared,
-        ops,
-        runtime,
-    ],
-    ids=lambda m: m.__name__,
-)
+@pytest.mark.parametrize("module", ["csep", *(f"csep.{name}" for name in MODULES)])
 def test_examples(module):
-    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
 
 
 @pytest.mark.parametrize(
