@@ -1,4 +1,5 @@
-"""Build csep: one static library per instruction set, one for the rest, one extension module.
+"""Build csep: one static library per instruction set and one for the rest, linked into one shared
+library that the extension module and programs in C or Cython use alike.
 
 Environment variables read here:
     CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
@@ -8,6 +9,7 @@ Environment variables read here:
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import sysconfig
@@ -21,12 +23,18 @@ from setuptools import Extension, setup
 from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
+# A program that was linked with csep asks for the library by this name: it must change when the C
+# API does, and so it carries the version up to the part that says so.
+VERSION = re.search(r'__version__ = "(\d+\.\d+)', Path("csep/runtime.py").read_text())[1]
+LIBRARY = f"libcsep.so.{VERSION}"
+
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 EXTRA_CFLAGS = os.environ.get("CSEP_CFLAGS", "").split()
 EXTRA_LDFLAGS = os.environ.get("CSEP_LDFLAGS", "").split()
 # No contraction: the generic kernels round every product, on every processor.
 CFLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", *EXTRA_CFLAGS]
-C_FILES = sorted(str(path) for path in Path("src_c").rglob("*.[ch]"))
+INCLUDE = ["csep/include", "src_c"]
+C_FILES = sorted(str(path) for folder in INCLUDE for path in Path(folder).rglob("*.[ch]"))
 HEADERS = [name for name in C_FILES if name.endswith(".h")]
 
 ISA_FLAGS = {"generic": []}
@@ -67,7 +75,7 @@ class BuildLibraries(build_clib):
 class BuildExt(build_ext):
     """Build the libraries first, also where only the extension is asked for (pip install -e).
 
-    The extension is put beside its source as well: Python started in this folder imports csep/ from
+    What is built is put beside its source as well: Python started in this folder imports csep/ from
     here, not from where it was installed.
     """
 
@@ -77,6 +85,39 @@ class BuildExt(build_ext):
         super().run()
         if not self.inplace:
             self.copy_extensions_to_source()
+        Path("csep", "lib").mkdir(exist_ok=True)
+        self.copy_file(self.built_library(), Path("csep", "lib", LIBRARY))
+
+    def built_library(self):
+        """Where the shared library goes: beside the extension module, in lib/."""
+        return Path(self.build_lib, "csep", "lib", LIBRARY)
+
+    def build_extensions(self):
+        """Link the shared library, then build what is linked with it."""
+        folder = Path(self.get_finalized_command("build_clib").build_clib)
+        archives = [str(folder / f"lib{name}.a") for name in ("csep_base", *kernel_names)]
+        target = self.built_library()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.compiler.set_libraries([])  # the archives, which build_ext would link with everything
+        self.compiler.link_shared_object(
+            archives,
+            str(target),
+            extra_preargs=["-Wl,--whole-archive"],
+            extra_postargs=[
+                "-Wl,--no-whole-archive",
+                f"-Wl,-soname,{LIBRARY}",
+                "-lpthread",
+                *OPENMP,
+                *EXTRA_LDFLAGS,
+            ],
+        )
+        for extension in self.extensions:
+            extension.extra_objects = [str(target)]
+        super().build_extensions()
+
+    def get_outputs(self):
+        """All files that are installed."""
+        return [*super().get_outputs(), str(self.built_library())]
 
 
 OPENMP = ["-fopenmp"] if openmp_works() else []
@@ -88,7 +129,7 @@ def library(name, sources, cflags=(), macros=()):
     """One entry of setuptools' ``libraries``."""
     return name, {
         "sources": sources,
-        "include_dirs": ["src_c"],
+        "include_dirs": INCLUDE,
         "cflags": [*CFLAGS, *cflags],
         "macros": list(macros),
         "obj_deps": {"": HEADERS},
@@ -98,24 +139,33 @@ def library(name, sources, cflags=(), macros=()):
 base_macros = [("CSEP_X86", "1")] if X86 else []
 base_sources = [
     f"src_c/{name}.c"
-    for name in ("shape", "plan", "schedule", "tile", "execute", "scratch", "survivor", "cpu")
+    for name in (
+        "shape",
+        "plan",
+        "schedule",
+        "tile",
+        "execute",
+        "crew",
+        "scratch",
+        "survivor",
+        "cpu",
+    )
 ]
 kernel_libraries = [
     library(f"csep_{isa}_{real}", [f"src_c/isa/{isa}_{real}.c"], flags)
     for isa, flags in ISA_FLAGS.items()
     for real in ("f32", "f64")
 ]
+kernel_names = [name for name, _ in kernel_libraries]
 
 core = Extension(
     "csep._core",
     ["csep/_core.pyx"],
-    include_dirs=["src_c", numpy.get_include()],
+    include_dirs=["csep/include", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", *EXTRA_CFLAGS],
-    # The order matters to the linker: the plan library refers to the kernel tables.
-    libraries=["csep_base", *(name for name, _ in kernel_libraries), "pthread"],
-    extra_link_args=[*OPENMP, *EXTRA_LDFLAGS],
-    depends=C_FILES,
+    extra_link_args=["-Wl,-rpath,$ORIGIN/lib", *EXTRA_LDFLAGS],
+    depends=[*C_FILES, "csep/__init__.pxd"],
 )
 
 setup(

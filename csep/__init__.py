@@ -3,6 +3,7 @@
 from .accounting import count_params, summary
 from .keras import from_keras
 from .layers import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
+from .native import get_include, get_library
 from .ops import (
     conv2d,
     depthwise_conv1d,
@@ -24,7 +25,9 @@ __all__ = [
     "depthwise_conv1d",
     "depthwise_conv2d",
     "from_keras",
+    "get_include",
     "get_isa",
+    "get_library",
     "get_num_threads",
     "pointwise_conv2d",
     "separable_conv1d",

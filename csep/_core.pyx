@@ -10,6 +10,8 @@ from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+from csep cimport *
+
 cnp.import_array()
 
 cdef extern from "numpy/arrayobject.h":
@@ -44,7 +46,7 @@ LAYOUTS = {
     "NCHW": CSEP_NCHW,
     "channels_first": CSEP_NCHW,
 }
-C_VERSION = f"{CSEP_VERSION_MAJOR}.{CSEP_VERSION_MINOR}.{CSEP_VERSION_PATCH}"
+C_VERSION = csep_version().decode()
 
 if csep_init() != CSEP_OK:
     raise ImportError(
@@ -63,9 +65,15 @@ def set_default_threads(int n):
     default_threads = n
 
 
+cdef inline int usual_threads() noexcept:
+    """The thread count of a call that names none."""
+    cdef int limit = csep_thread_limit()
+    return default_threads if default_threads < limit else limit
+
+
 def get_default_threads():
     """Return the thread count of calls that name none."""
-    return default_threads
+    return usual_threads()
 
 
 def isa():
@@ -166,7 +174,7 @@ cdef inline bint overlap(object a, object b) noexcept:
 cdef inline int threads_of(num_threads) noexcept:
     """The thread count of a call, or 0 where it needs a second look."""
     if num_threads is None:
-        return default_threads
+        return usual_threads()
     if type(num_threads) is int and 1 <= num_threads <= CSEP_MAX_THREADS:
         return num_threads
     return 0

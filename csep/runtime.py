@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _core
 from .arrays import check_integer
+from .cores import usable_cores
 
 __version__ = "0.2.0"
 
@@ -39,13 +40,6 @@ def _from_environment() -> int | None:
     return int(shared) if shared.isdecimal() and int(shared) >= 1 else None
 
 
-def _usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def set_num_threads(n: int | None) -> None:
     """Set the number of threads for calls that do not name one.
 
@@ -53,7 +47,8 @@ def set_num_threads(n: int | None) -> None:
     ----------
     n : int or None
         At least 1; more than 256 counts as 256.  None returns to the default: ``CSEP_NUM_THREADS``,
-        else ``OMP_NUM_THREADS``, else the cores this process may use.
+        else ``OMP_NUM_THREADS``, else the cores this process may use by its affinity and the
+        quotas of its cgroups.
 
     Raises
     ------
@@ -71,7 +66,7 @@ def set_num_threads(n: int | None) -> None:
     >>> csep.set_num_threads(None)
     """
     if n is None:
-        n = _from_environment() or _usable_cores()
+        n = _from_environment() or usable_cores()
     _core.set_default_threads(check_threads(n, "n"))
 
 
@@ -81,6 +76,7 @@ def get_num_threads() -> int:
     Returns
     -------
     int
+        Lower in a thread that `threadpoolctl.threadpool_limits` limits.
 
     Examples
     --------

@@ -7,6 +7,7 @@
 
 #include "csep.h"
 #include "kernels.h"
+#include "plan.h"
 #include "survivor.h"
 
 static int always(void) { return 1; }
@@ -42,6 +43,7 @@ static int64_t l2_bytes = INT64_C(512) << 10; /* where the system does not tell 
 static void choose(void)
 {
     csep_watch_forks();
+    csep_note_threads();
 #ifdef _SC_LEVEL2_CACHE_SIZE
     const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
     if (told > 0)
@@ -65,6 +67,14 @@ csep_status csep_init(void)
 {
     pthread_once(&once, choose);
     return active ? CSEP_OK : CSEP_BAD_ISA;
+}
+
+#define STRING_OF(number) #number
+#define VERSION(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
+
+const char *csep_version(void)
+{
+    return VERSION(CSEP_VERSION_MAJOR, CSEP_VERSION_MINOR, CSEP_VERSION_PATCH);
 }
 
 int64_t csep_l2_bytes(void) { return l2_bytes; }

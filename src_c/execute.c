@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "arith.h"
+#include "crew.h"
+#include "happens.h"
 #include "plan.h"
 #include "scratch.h"
 #include "survivor.h"
@@ -20,6 +22,23 @@ int csep_has_openmp(void)
 #endif
 }
 
+#ifdef _OPENMP
+/* Threads that OpenMP would have given at csep_init. */
+static int threads_at_start;
+
+void csep_note_threads(void) { threads_at_start = omp_get_max_threads(); }
+
+int csep_thread_limit(void)
+{
+    const int now = omp_get_max_threads();
+    return csep_init() == CSEP_OK && now < threads_at_start ? now : CSEP_MAX_THREADS;
+}
+#else
+void csep_note_threads(void) {}
+
+int csep_thread_limit(void) { return CSEP_MAX_THREADS; }
+#endif
+
 /* One call, as its threads see it. */
 typedef struct work {
     const csep_plan *plan;
@@ -29,6 +48,7 @@ typedef struct work {
     void *y;
     char *scratch;
     int64_t jobs;
+    int team;        /* threads that OpenMP is asked for: no fewer than the schedule has */
     struct run *run; /* one for each thread */
 } work;
 
@@ -42,6 +62,8 @@ typedef struct run {
 static void work_off(work *w, int thread)
 {
     const int threads = w->schedule->threads;
+    if (thread >= threads)
+        return;
     char *const scratch = w->scratch + thread * w->schedule->scratch_bytes;
     for (int i = 0; i < threads; i++) {
         const int run = (thread + i) % threads;
@@ -59,8 +81,14 @@ static void work_off(work *w, int thread)
 static void region(void *argument)
 {
     work *w = argument;
-#pragma omp parallel num_threads(w->schedule->threads)
-    work_off(w, omp_get_thread_num());
+    happens_before(w);
+#pragma omp parallel num_threads(w->team)
+    {
+        happens_after(w);
+        work_off(w, omp_get_thread_num());
+        happens_before(w);
+    }
+    happens_after(w);
 }
 #endif
 
@@ -83,6 +111,35 @@ static void run_all(work *w)
     work_off(w, 0);
 }
 
+/* The input as a whole converted beforehand, where the schedule says so. */
+static csep_status make_input_ready(work *w, void **ready)
+{
+    const csep_shape *shape = w->shape;
+    const int64_t pixels = shape->batch * shape->height * shape->width;
+    *ready = malloc((size_t)(pixels * w->plan->desc.in_channels * w->plan->kernels->size));
+    if (!*ready)
+        return CSEP_NO_MEMORY;
+    csep_convert_input(w->plan, shape, w->x, *ready);
+    w->x = *ready;
+    return CSEP_OK;
+}
+
+static csep_status run_schedule(work *w)
+{
+    const csep_schedule *s = w->schedule;
+    w->scratch = csep_scratch(CSEP_FOR_TILES, s->scratch_bytes * s->threads);
+    if (!w->scratch && s->scratch_bytes)
+        return CSEP_NO_MEMORY;
+    void *ready = NULL;
+    if (s->input_ready && make_input_ready(w, &ready) != CSEP_OK)
+        return CSEP_NO_MEMORY;
+    run_all(w);
+    free(ready);
+    if (s->scratch_bytes > CSEP_MAX_SCRATCH_BYTES)
+        csep_scratch_free(CSEP_FOR_TILES);
+    return CSEP_OK;
+}
+
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
                          const void *residual, void *y, int num_threads)
 {
@@ -95,36 +152,22 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const v
     if (!x || !y)
         return CSEP_BAD_ARGUMENT;
 
-    const int64_t jobs = s.row_tiles * s.column_tiles * s.splits;
-    if (s.threads > jobs)
-        s.threads = (int)jobs;
-    char *scratch = csep_scratch(CSEP_FOR_TILES, s.scratch_bytes * s.threads);
-    if (!scratch && s.scratch_bytes)
-        return CSEP_NO_MEMORY;
-
+    const csep_crew crew = csep_crew_join(s.threads, num_threads);
+    if (crew.threads < s.threads)
+        (void)csep_make_schedule(plan, shape, crew.threads, &s);
     work w = {.plan = plan,
               .shape = shape,
               .schedule = &s,
               .x = x,
               .residual = residual,
               .y = y,
-              .scratch = scratch,
-              .jobs = jobs};
-    void *ready = NULL;
-    if (s.input_ready) {
-        const int64_t bytes = shape->batch * shape->height * shape->width * plan->desc.in_channels *
-                              plan->kernels->size;
-        ready = malloc((size_t)bytes);
-        if (!ready)
-            return CSEP_NO_MEMORY;
-        csep_convert_input(plan, shape, x, ready);
-        w.x = ready;
-    }
-    run_all(&w);
-    free(ready);
-    if (s.scratch_bytes > CSEP_MAX_SCRATCH_BYTES)
-        csep_scratch_free(CSEP_FOR_TILES);
-    return CSEP_OK;
+              .jobs = s.row_tiles * s.column_tiles * s.splits,
+              .team = crew.team};
+    if (s.threads > w.jobs)
+        s.threads = (int)w.jobs;
+    const csep_status done = run_schedule(&w);
+    csep_crew_leave(crew);
+    return done;
 }
 
 csep_status csep_convolve(const csep_conv_desc *desc, const csep_shape *shape,

@@ -78,6 +78,9 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 csep_status csep_resolve(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
                          int64_t *out_w);
 
+/* Called by csep_init, once: what csep_thread_limit goes by. */
+void csep_note_threads(void);
+
 /* All of x as NHWC reals. */
 void csep_convert_input(const csep_plan *plan, const csep_shape *shape, const void *x, void *to);
 

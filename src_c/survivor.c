@@ -1,10 +1,10 @@
 /* After a fork: a thread that knows nothing of the parent's, to run what must not. */
-#define _DEFAULT_SOURCE
 #include "survivor.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
+
+#include "crew.h"
 
 static _Thread_local int survivor;
 
@@ -20,6 +20,7 @@ static struct helper {
 static void in_child(void)
 {
     survivor = 1;
+    csep_crew_forget();
     /* Its thread is gone, if there was one, and its lock may have been held. */
     helper.alive = 0;
     helper.function = NULL;
@@ -46,18 +47,13 @@ static void *serve(void *unused)
     return NULL;
 }
 
-/* Signals are for the threads the caller made. */
 static int start_helper(void)
 {
-    sigset_t all, before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int made = pthread_create(&thread, NULL, serve, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (made)
-        pthread_detach(thread);
-    return made;
+    if (!csep_make_thread(&thread, serve, NULL))
+        return 0;
+    pthread_detach(thread);
+    return 1;
 }
 
 int csep_run_by_helper(void (*function)(void *), void *argument)

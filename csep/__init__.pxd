@@ -1,3 +1,5 @@
+"""The C API of csep for Cython: ``from csep cimport csep_plan_create``; csep.h tells the rest."""
+
 from libc.stdint cimport int64_t
 
 cdef extern from "csep.h" nogil:
@@ -84,9 +86,11 @@ cdef extern from "csep.h" nogil:
     int64_t CSEP_MAX_STEP
 
     csep_status csep_init()
+    const char *csep_version()
     const char *csep_isa()
     const char *csep_isa_available()
     int csep_has_openmp()
+    int csep_thread_limit()
     csep_status csep_output_size(const csep_conv_desc *, const csep_shape *, int64_t *, int64_t *)
     csep_status csep_plan_create(csep_plan **, const csep_conv_desc *, const csep_weights *)
     csep_status csep_same_padding(const csep_conv_desc *, csep_shape *)

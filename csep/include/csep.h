@@ -2,6 +2,15 @@
  *
  *     descriptor -> plan (weights checked and packed once) -> execute, many times -> destroy
  *
+ * Descriptors and shapes begin as {0} (or with designated initialisers), so that a field that is
+ * not named means "none".  Functions and fields keep their meaning within a minor version; the
+ * name of the shared library carries it (libcsep.so.MAJOR.MINOR), so that a program never meets
+ * another.
+ *
+ * Every function may be called from any thread, also after a fork.  None writes anything but its
+ * result, and that only with CSEP_OK.  Sizes are checked, pointers cannot be: each must be NULL or
+ * hold what the descriptor and the shape say.
+ *
  * All arrays are C-contiguous.  dw is (kernel_h, kernel_w, in_channels, channel_multiplier), pw is
  * (in_channels * channel_multiplier, out_channels) or, for CSEP_CONV, (kernel_h * kernel_w *
  * in_channels, out_channels).  x, residual and y are NHWC or NCHW, as csep_shape says.
@@ -14,6 +23,14 @@
 #define CSEP_VERSION_MAJOR 0
 #define CSEP_VERSION_MINOR 2
 #define CSEP_VERSION_PATCH 0
+
+/* 1 from this version on: #if CSEP_VERSION_AT_LEAST(0, 2) */
+#define CSEP_VERSION_AT_LEAST(major, minor)                                                        \
+    (CSEP_VERSION_MAJOR > (major) ||                                                               \
+     (CSEP_VERSION_MAJOR == (major) && CSEP_VERSION_MINOR >= (minor)))
+
+/* Everything else in the library is hidden. */
+#pragma GCC visibility push(default)
 
 #ifdef __cplusplus
 extern "C" {
@@ -112,6 +129,9 @@ typedef struct csep_plan csep_plan;
  * Called by csep_plan_create; call it early to learn of a bad CSEP_ISA. */
 csep_status csep_init(void);
 
+/* "MAJOR.MINOR.PATCH" of the library that runs. */
+const char *csep_version(void);
+
 /* Name of the instruction set in use ("generic", "avx2", "avx512"). */
 const char *csep_isa(void);
 
@@ -120,6 +140,10 @@ const char *csep_isa_available(void);
 
 /* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
 int csep_has_openmp(void);
+
+/* The most threads a call of the calling thread should ask for: CSEP_MAX_THREADS, unless
+ * omp_set_num_threads (threadpoolctl calls it) has lowered what OpenMP gives to this thread. */
+int csep_thread_limit(void);
 
 csep_status csep_output_size(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
                              int64_t *out_w);
@@ -130,7 +154,9 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
 
 /* residual is an array like y that is added before the activation, or NULL.  y must not overlap x
  * or residual.  A plan is immutable: any number of threads may execute it at once.
- * The result has the same bits for any num_threads (>= 1). */
+ * The result has the same bits for any num_threads (>= 1).  That is the most the call will use: it
+ * takes fewer where the work is small, and where other calls are running, so that all of them
+ * together use no more, beyond the one thread of each caller. */
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
                          const void *residual, void *y, int num_threads);
 
@@ -164,4 +190,6 @@ void csep_write_probe(float *p, int64_t count);
 #ifdef __cplusplus
 }
 #endif
+
+#pragma GCC visibility pop
 #endif

@@ -1,0 +1,64 @@
+"""Where the C API is: for programs in C, C++ or Cython that are built against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def get_include() -> str:
+    """Return the folder of ``csep.h``.
+
+    Cython finds the declarations (``from csep cimport csep_plan_create``) by itself.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import csep, os
+    >>> os.path.exists(os.path.join(csep.get_include(), "csep.h"))
+    True
+    """
+    return str(HERE / "include")
+
+
+def get_library() -> str:
+    """Return the path of the shared library that ``csep.h`` declares.
+
+    It is the one that the Python functions use.  Its name has the version up to the part that
+    changes with the C API, so a program never meets another API than it was built for.
+
+    Returns
+    -------
+    str
+        To be linked as it is (``extra_objects`` of setuptools), with its folder among the
+        ``runtime_library_dirs``; ``python -m csep --cflags --libs`` tells a compiler the same.
+
+    Raises
+    ------
+    FileNotFoundError
+        If csep was not installed as a whole.
+
+    Examples
+    --------
+    >>> import csep
+    >>> "libcsep" in csep.get_library()
+    True
+    """
+    for path in sorted((HERE / "lib").glob("libcsep.so.*")):
+        return str(path)
+    raise FileNotFoundError(f"expected libcsep.so.* in {HERE / 'lib'}: is csep installed?")
+
+
+def compiler_flags() -> str:
+    """Return what a compiler needs."""
+    return f"-I{get_include()}"
+
+
+def linker_flags() -> str:
+    """Return what a linker needs; the library is found where it is now."""
+    library = get_library()
+    return f"{library} -Wl,-rpath,{Path(library).parent}"

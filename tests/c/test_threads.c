@@ -1,0 +1,144 @@
+/* One plan in many threads: every result has the bits of a call by itself; and what a call's
+ * threads are counted by.  Meant for ThreadSanitizer.
+ *
+ *     test_threads [calls of each thread]
+ */
+#define _DEFAULT_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crew.h"
+#include "csep.h"
+
+/* Work enough for four threads a call. */
+enum { CALLERS = 8, SIZE = 56, C = 32, CO = 48, OUTPUTS = SIZE * SIZE * CO };
+
+static const csep_shape shape = {.batch = 1,
+                                 .height = SIZE,
+                                 .width = SIZE,
+                                 .pad_top = 1,
+                                 .pad_bottom = 1,
+                                 .pad_left = 1,
+                                 .pad_right = 1};
+static const csep_conv_desc desc = {.kind = CSEP_SEPARABLE,
+                                    .in_channels = C,
+                                    .channel_multiplier = 1,
+                                    .out_channels = CO,
+                                    .kernel_h = 3,
+                                    .kernel_w = 3,
+                                    .stride_h = 1,
+                                    .stride_w = 1,
+                                    .dilation_h = 1,
+                                    .dilation_w = 1};
+
+static float x[SIZE * SIZE * C], dw[9 * C], pw[C * CO], bias[CO], expected[OUTPUTS];
+static const csep_weights weights = {dw, NULL, pw, bias};
+static csep_plan *shared;
+static int calls = 20;
+static int most_threads; /* that calls ask for */
+
+static void fill(float *array, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        array[i] = (float)((i * 2654435761u >> 7) % 255) / 128.0f - 1.0f;
+}
+
+/* Calls of the shared plan, of a plan of its own, and of both steps in one. */
+static void *caller(void *number)
+{
+    const int me = *(int *)number;
+    float *y = malloc(sizeof expected);
+    intptr_t wrong = y == NULL;
+    for (int i = 0; i < calls && !wrong; i++) {
+        const int threads = 1 + (me + i) % most_threads;
+        memset(y, 0xff, sizeof expected);
+        csep_status status;
+        if (i % 3 == 0) {
+            status = csep_execute(shared, &shape, x, NULL, y, threads);
+        } else if (i % 3 == 1) {
+            status = csep_convolve(&desc, &shape, &weights, x, NULL, y, threads);
+        } else {
+            csep_plan *own;
+            status = csep_plan_create(&own, &desc, &weights);
+            if (status == CSEP_OK)
+                status = csep_execute(own, &shape, x, NULL, y, threads);
+            csep_plan_destroy(own);
+        }
+        wrong += status != CSEP_OK || memcmp(y, expected, sizeof expected) != 0;
+    }
+    free(y);
+    return (void *)wrong;
+}
+
+static int hammer(int callers, int threads_asked)
+{
+    most_threads = threads_asked;
+    pthread_t threads[CALLERS];
+    int numbers[CALLERS], failures = 0;
+    for (int i = 0; i < callers; i++) {
+        numbers[i] = i;
+        failures += pthread_create(&threads[i], NULL, caller, &numbers[i]) != 0;
+    }
+    for (int i = 0; i < callers; i++) {
+        void *wrong = NULL;
+        pthread_join(threads[i], &wrong);
+        failures += wrong != NULL;
+    }
+    return failures;
+}
+
+/* All calls together use what one asks for, and one thread more for each that finds nothing left.
+ */
+static int count_crews(void)
+{
+    int failures = 0;
+    const csep_crew first = csep_crew_join(3, 4), second = csep_crew_join(4, 4);
+    const csep_crew third = csep_crew_join(4, 4), greedy = csep_crew_join(8, 8);
+    failures += first.threads != 3 || second.threads != 1 || third.threads != 1;
+    failures += greedy.threads != 3;
+    csep_crew_leave(first);
+    csep_crew_leave(greedy);
+    const csep_crew fourth = csep_crew_join(4, 4);
+    failures += fourth.threads != 2;
+    csep_crew_leave(second);
+    csep_crew_leave(third);
+    csep_crew_leave(fourth);
+    const csep_crew alone = csep_crew_join(4, 4);
+    failures += alone.threads != 4;
+    csep_crew_leave(alone);
+    /* A team keeps its size while that many are asked for. */
+    const csep_crew small = csep_crew_join(2, 4);
+    failures += small.threads != 2 || small.team != 4;
+    csep_crew_leave(small);
+    const csep_crew fewer = csep_crew_join(2, 2);
+    failures += fewer.threads != 2 || fewer.team != 2;
+    csep_crew_leave(fewer);
+    return failures;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        calls = atoi(argv[1]);
+    if (csep_init() != CSEP_OK) {
+        printf("no such instruction set; there are: %s\n", csep_isa_available());
+        return 2;
+    }
+    fill(x, sizeof x / sizeof *x);
+    fill(dw, sizeof dw / sizeof *dw);
+    fill(pw, sizeof pw / sizeof *pw);
+    fill(bias, sizeof bias / sizeof *bias);
+    if (csep_plan_create(&shared, &desc, &weights) != CSEP_OK ||
+        csep_execute(shared, &shape, x, NULL, expected, 1) != CSEP_OK)
+        return 1;
+    const int failures = count_crews() + hammer(1, 4) + hammer(CALLERS, 4 * CALLERS);
+    const csep_crew after = csep_crew_join(2, 2); /* everyone has left */
+    const int left = after.threads == 2;
+    csep_crew_leave(after);
+    csep_plan_destroy(shared);
+    printf("%s: %d callers, %d calls each, %d failures\n", csep_isa(), CALLERS, calls,
+           failures + !left);
+    return failures != 0 || !left;
+}
