@@ -1,5 +1,7 @@
-"""Build csep: one static library per instruction set and one for the rest, linked into one shared
-library that the extension module and programs in C or Cython use alike.
+"""Build csep.
+
+One static library per instruction set and one for the rest are linked into one shared library, which
+the extension module and programs in C or Cython use alike.
 
 Environment variables read here:
     CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
