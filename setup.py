@@ -1,12 +1,13 @@
 """Build csep.
 
-One static library per instruction set and one for the rest are linked into one shared library, which
+One static library per instruction set and one for the rest are linked into a shared library, which
 the extension module and programs in C or Cython use alike.
 
 Environment variables read here:
     CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
     CSEP_CFLAGS      further compiler flags (a sanitizer, -Werror, ...), space-separated
     CSEP_LDFLAGS     further linker flags
+    CSEP_LIBRARY     a shared library of csep that was built elsewhere, to be taken as it is
 """
 
 import os
@@ -32,6 +33,7 @@ LIBRARY = f"libcsep.so.{VERSION}"
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 EXTRA_CFLAGS = os.environ.get("CSEP_CFLAGS", "").split()
+READY_LIBRARY = os.environ.get("CSEP_LIBRARY", "")
 EXTRA_LDFLAGS = os.environ.get("CSEP_LDFLAGS", "").split()
 # No contraction: the generic kernels round every product, on every processor.
 CFLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", *EXTRA_CFLAGS]
@@ -83,7 +85,8 @@ class BuildExt(build_ext):
 
     def run(self):
         """Build."""
-        self.run_command("build_clib")
+        if not READY_LIBRARY:
+            self.run_command("build_clib")
         super().run()
         if not self.inplace:
             self.copy_extensions_to_source()
@@ -96,13 +99,22 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         """Link the shared library, then build what is linked with it."""
-        folder = Path(self.get_finalized_command("build_clib").build_clib)
-        archives = [str(folder / f"lib{name}.a") for name in ("csep_base", *kernel_names)]
+        self.compiler.set_libraries([])  # the archives, which build_ext would link with everything
         target = self.built_library()
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.compiler.set_libraries([])  # the archives, which build_ext would link with everything
+        if READY_LIBRARY:
+            self.copy_file(READY_LIBRARY, target)
+        else:
+            self.link_library(target)
+        for extension in self.extensions:
+            extension.extra_objects = [str(target)]
+        super().build_extensions()
+
+    def link_library(self, target):
+        """Link the archives into the shared library."""
+        folder = Path(self.get_finalized_command("build_clib").build_clib)
         self.compiler.link_shared_object(
-            archives,
+            [str(folder / f"lib{name}.a") for name in ("csep_base", *kernel_names)],
             str(target),
             extra_preargs=["-Wl,--whole-archive"],
             extra_postargs=[
@@ -113,9 +125,6 @@ class BuildExt(build_ext):
                 *EXTRA_LDFLAGS,
             ],
         )
-        for extension in self.extensions:
-            extension.extra_objects = [str(target)]
-        super().build_extensions()
 
     def get_outputs(self):
         """All files that are installed."""

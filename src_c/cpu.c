@@ -10,13 +10,23 @@
 #include "plan.h"
 #include "survivor.h"
 
+#ifdef CSEP_X86
+#include <cpuid.h>
+#endif
+
 static int always(void) { return 1; }
 
 #ifdef CSEP_X86
+/* Clang's __builtin_cpu_supports has no word for it before version 16. */
+static int has_f16c(void)
+{
+    unsigned eax, ebx, ecx = 0, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
 static int has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 static int has_avx512(void) { return has_avx2() && __builtin_cpu_supports("avx512f"); }
 #endif

@@ -1,0 +1,135 @@
+"""An HTTP service around a head of EfficientDet-D0.
+
+    python head.py head.npz
+    HEAD_WEIGHTS=head.npz uvicorn app:app --timeout-graceful-shutdown 30
+
+POST /predict takes the bytes of a .npy file, (N, H, W, 64), and answers with those of the result.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
+
+import csep
+import metrics
+import tensors
+from head import Head
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask for; from the environment, HEAD_ and the name in capitals."""
+
+    body_bytes: int = 16 << 20
+    pixels: int = 1 << 15  # of a request: the result has 810 floats for each, at most 100 MiB
+    body_seconds: float = 10.0  # for the body to arrive
+    queue_seconds: float = 5.0  # for a slot to become free
+    slots: int = 2  # requests computed at once; the rest wait
+
+    @classmethod
+    def from_environment(cls):
+        """Return the limits, each one that is set."""
+        kinds = {name: field.type for name, field in cls.__dataclass_fields__.items()}
+        given = {name: os.environ.get(f"HEAD_{name.upper()}") for name in kinds}
+        return cls(**{name: kinds[name](text) for name, text in given.items() if text})
+
+
+HEAD = Head.load(os.environ.get("HEAD_WEIGHTS", "head.npz"))
+LIMITS = Limits.from_environment()
+# The first call makes threads and scratch memory; with gunicorn's --preload, before the fork.
+HEAD(np.zeros((1, 64, 64, HEAD.channels), "f4"))
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    """Make what belongs to one event loop."""
+    app.state.slots = anyio.CapacityLimiter(LIMITS.slots)
+    yield
+
+
+api = FastAPI(title="EfficientDet-D0 head", lifespan=lifespan)
+
+
+async def read_body(request):
+    """Return the body.
+
+    What is too large is not kept, but read on for a while, so that a client that is still sending
+    gets to see the answer.
+    """
+    body, too_large = bytearray(), 0
+    try:
+        with anyio.fail_after(LIMITS.body_seconds):
+            async for chunk in request.stream():
+                if too_large or len(body) + len(chunk) > LIMITS.body_bytes:
+                    too_large += len(body) + len(chunk)
+                    body.clear()
+                    if too_large > 4 * LIMITS.body_bytes:
+                        break
+                else:
+                    body += chunk
+    except TimeoutError:
+        message = f"body: expected within {LIMITS.body_seconds} seconds"
+        raise tensors.RefusedError(408, message) from None
+    except ClientDisconnect:
+        raise tensors.RefusedError(400, "body: the connection was closed") from None
+    if too_large:
+        raise tensors.RefusedError(413, f"body: expected at most {LIMITS.body_bytes} bytes")
+    return bytes(body)
+
+
+def compute(body):
+    """Return the bytes of the answer."""
+    x = tensors.read(body, HEAD.channels, LIMITS.pixels)
+    return tensors.write(HEAD(x))
+
+
+async def answer_to(request):
+    """Return the bytes of the answer, computed in a thread when a slot is free."""
+    body = await read_body(request)
+    slots = request.app.state.slots
+    try:
+        with anyio.fail_after(LIMITS.queue_seconds):
+            await slots.acquire()
+    except TimeoutError:
+        raise tensors.RefusedError(503, "busy: no slot became free, try again later") from None
+    try:
+        return await anyio.to_thread.run_sync(compute, body)
+    finally:
+        slots.release()
+
+
+@api.post("/predict")
+async def predict(request: Request) -> Response:
+    """Run the head."""
+    try:
+        answer = await answer_to(request)
+    except tensors.RefusedError as refused:
+        # What is left of a body that is not wanted is not read either.
+        close = {"Connection": "close"} if refused.status in {408, 413} else None
+        raise HTTPException(refused.status, str(refused), headers=close) from None
+    except MemoryError:
+        raise HTTPException(503, "memory: not enough for this request now") from None
+    return Response(answer, media_type="application/x-npy")
+
+
+@api.get("/health")
+async def health() -> dict[str, object]:
+    """Tell that the service answers, and what with."""
+    sizes = {"channels": HEAD.channels, "outputs": HEAD.outputs}
+    return {"status": "ok", "csep": csep.__version__, **sizes}
+
+
+@api.get("/metrics")
+def metrics_page() -> Response:
+    """Tell what was done, in the format of Prometheus."""
+    text, kind = metrics.page()
+    return Response(text, media_type=kind)
+
+
+app = metrics.Measured(api, {"/predict", "/health", "/metrics"})

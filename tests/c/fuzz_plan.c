@@ -1,0 +1,239 @@
+/* A libFuzzer target: descriptors, shapes and arrays out of the fuzzer's bytes.
+ *
+ * Either sizes are small, and every call is made: a plan with any number of threads and both steps
+ * in one give the same bits, in arrays that end or begin at a page that must not be touched (the
+ * kernels are not instrumented).  Or fields are any 64 bits: then nothing but the checks is run,
+ * unless the sizes come out small.
+ */
+#define _DEFAULT_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "csep.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    if (csep_init() != CSEP_OK) {
+        printf("no such instruction set; there are: %s\n", csep_isa_available());
+        exit(2);
+    }
+    return 0;
+}
+
+typedef struct input {
+    const uint8_t *at, *end;
+} input;
+
+/* The next number of the input from low to high; low at its end. */
+static int64_t draw(input *in, int64_t low, int64_t high)
+{
+    return in->at < in->end ? low + *in->at++ % (high - low + 1) : low;
+}
+
+static int64_t draw_any(input *in)
+{
+    int64_t value = 0;
+    const size_t left = (size_t)(in->end - in->at), count = left < 8 ? left : 8;
+    memcpy(&value, in->at, count);
+    in->at += count;
+    return value;
+}
+
+static int64_t bytes_of(csep_dtype dtype)
+{
+    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
+}
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+/* Room for one array between two pages that must not be touched; there are ARRAYS of them. */
+enum { ARRAYS = 8, PAGE = 4096, ROOM = 8 << 20 };
+
+static char *room(int number)
+{
+    static char *rooms[ARRAYS];
+    if (!rooms[number]) {
+        char *whole = mmap(NULL, ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        require(whole != MAP_FAILED && mprotect(whole + PAGE, ROOM, PROT_READ | PROT_WRITE) == 0,
+                "no memory for the test itself");
+        rooms[number] = whole + PAGE;
+    }
+    return rooms[number];
+}
+
+/* An array at an end of its room, out of what is left of the input, over and over. */
+static void *make_array(const input *in, int number, int64_t bytes)
+{
+    uint8_t *const start = (uint8_t *)room(number);
+    const size_t left = (size_t)(in->end - in->at);
+    uint8_t *const array = left % 2 ? start : start + ROOM - bytes;
+    for (int64_t i = 0; i < bytes; i++)
+        array[i] = left ? in->at[(size_t)i % left] : (uint8_t)i;
+    return array;
+}
+
+static void small_sizes(input *in, csep_conv_desc *d, csep_shape *s)
+{
+    d->kind = (csep_kind)draw(in, 0, 2);
+    d->dtype = (csep_dtype)draw(in, 0, 1);
+    d->shared_kernel = d->kind == CSEP_CONV ? 0 : (int)draw(in, 0, 1);
+    d->in_channels = draw(in, 1, 40);
+    d->channel_multiplier = d->kind == CSEP_CONV ? 1 : draw(in, 1, 4);
+    d->out_channels =
+        d->kind == CSEP_DEPTHWISE ? d->in_channels * d->channel_multiplier : draw(in, 1, 70);
+    d->kernel_h = draw(in, 1, 7);
+    d->kernel_w = draw(in, 1, 7);
+    d->stride_h = draw(in, 1, 4);
+    d->stride_w = draw(in, 1, 4);
+    d->dilation_h = draw(in, 1, 4);
+    d->dilation_w = draw(in, 1, 4);
+    d->activation.function = (csep_function)draw(in, 0, 11);
+    d->activation.alpha = (double)draw(in, 0, 4) / 4;
+    if (d->kind == CSEP_SEPARABLE)
+        d->depthwise_activation.function = (csep_function)draw(in, 0, 11);
+    s->dtype = d->dtype == CSEP_F64 ? CSEP_F64 : (csep_dtype[]){0, 2, 3}[draw(in, 0, 2)];
+    s->layout = (csep_layout)draw(in, 0, 1);
+    s->batch = draw(in, 0, 2);
+    s->height = draw(in, 0, 24);
+    s->width = draw(in, 0, 24);
+    s->pad_top = draw(in, 0, 9);
+    s->pad_bottom = draw(in, 0, 9);
+    s->pad_left = draw(in, 0, 9);
+    s->pad_right = draw(in, 0, 9);
+}
+
+static void any_fields(input *in, csep_conv_desc *d, csep_shape *s)
+{
+    int64_t *const fields[] = {&d->in_channels,  &d->channel_multiplier,
+                               &d->out_channels, &d->kernel_h,
+                               &d->kernel_w,     &d->stride_h,
+                               &d->stride_w,     &d->dilation_h,
+                               &d->dilation_w,   &s->batch,
+                               &s->height,       &s->width,
+                               &s->pad_top,      &s->pad_bottom,
+                               &s->pad_left,     &s->pad_right};
+    const int fields_count = sizeof fields / sizeof *fields;
+    for (int i = 0; i < fields_count; i++)
+        *fields[i] = draw(in, 0, 3) ? draw(in, 1, 9) : draw_any(in);
+    int *const enums[] = {(int *)&d->kind,   (int *)&d->dtype,
+                          &d->shared_kernel, (int *)&d->activation.function,
+                          (int *)&s->dtype,  (int *)&s->layout};
+    for (int i = 0; i < 6; i++)
+        *enums[i] = draw(in, 0, 3) ? (int)draw(in, 0, 3) : (int)draw_any(in);
+    const int64_t alpha = draw_any(in);
+    memcpy(&d->activation.alpha, &alpha, sizeof alpha);
+}
+
+/* Elements of an array with such sides, or -1 where that is more than a test has room for. */
+static int64_t count(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    const double elements = (double)a * (double)b * (double)c * (double)d;
+    return a < 0 || b < 0 || c < 0 || d < 0 || elements > 1e6 ? -1 : a * b * c * d;
+}
+
+/* NaNs may differ in what they carry: which of two operands wins is the compiler's choice. */
+static int same(csep_dtype dtype, const void *a, const void *b, int64_t elements)
+{
+    for (int64_t i = 0; i < elements; i++) {
+        if (dtype == CSEP_F64) {
+            const double u = ((const double *)a)[i], v = ((const double *)b)[i];
+            if (memcmp(&u, &v, sizeof u) != 0 && (u == u || v == v))
+                return 0;
+        } else if (dtype == CSEP_F32) {
+            const float u = ((const float *)a)[i], v = ((const float *)b)[i];
+            if (memcmp(&u, &v, sizeof u) != 0 && (u == u || v == v))
+                return 0;
+        } else {
+            const int infinity = dtype == CSEP_F16 ? 0x7c00 : 0x7f80;
+            const int u = ((const uint16_t *)a)[i], v = ((const uint16_t *)b)[i];
+            if (u != v && ((u & 0x7fff) <= infinity || (v & 0x7fff) <= infinity))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* All arrays of a call. */
+typedef struct arrays {
+    int64_t outputs;
+    void *dw, *dw_bias, *pw, *bias, *x, *residual, *y, *again;
+} arrays;
+
+/* 0 where there is no room for them. */
+static int make_arrays(input *in, const csep_conv_desc *d, const csep_shape *s, int64_t out_h,
+                       int64_t out_w, arrays *a)
+{
+    const int has_dw = d->kind != CSEP_CONV, has_pw = d->kind != CSEP_DEPTHWISE;
+    const int64_t real = bytes_of(d->dtype), element = bytes_of(s->dtype);
+    const int64_t dw = count(d->kernel_h, d->kernel_w, d->shared_kernel ? 1 : d->in_channels,
+                             d->channel_multiplier);
+    const int64_t depth = count(d->in_channels, has_dw ? d->channel_multiplier : d->kernel_h,
+                                has_dw ? 1 : d->kernel_w, 1);
+    const int64_t pw = count(depth, d->out_channels, 1, 1);
+    const int64_t x = count(s->batch, s->height, s->width, d->in_channels);
+    a->outputs = count(s->batch, out_h, out_w, d->out_channels);
+    if ((has_dw && dw < 0) || (has_pw && pw < 0) || depth < 0 || x < 0 || a->outputs < 0)
+        return 0;
+    const int64_t choice = draw(in, 0, 7);
+    a->dw = has_dw ? make_array(in, 0, dw * real) : NULL;
+    a->dw_bias = choice & 1 && d->kind == CSEP_SEPARABLE ? make_array(in, 1, depth * real) : NULL;
+    a->pw = has_pw ? make_array(in, 2, pw * real) : NULL;
+    a->bias = choice & 2 ? make_array(in, 3, d->out_channels * real) : NULL;
+    a->x = make_array(in, 4, x * element);
+    a->residual = choice & 4 ? make_array(in, 5, a->outputs * element) : NULL;
+    a->y = make_array(in, 6, a->outputs * element);
+    a->again = make_array(in, 7, a->outputs * element);
+    return 1;
+}
+
+static void run(const csep_conv_desc *d, const csep_shape *s, const arrays *a, int threads)
+{
+    const csep_weights weights = {a->dw, a->dw_bias, a->pw, a->bias};
+    csep_plan *plan;
+    const csep_status status = csep_plan_create(&plan, d, &weights);
+    require((status == CSEP_OK) == (plan != NULL), "a plan without success, or the reverse");
+    const csep_status ran = csep_execute(plan, s, a->x, a->residual, a->y, threads);
+    require(plan || ran == CSEP_BAD_ARGUMENT, "ran without a plan");
+    require(csep_convolve(d, s, &weights, a->x, a->residual, a->again, 1) == (plan ? ran : status),
+            "both steps in one end otherwise");
+    if (ran == CSEP_OK)
+        require(same(s->dtype, a->y, a->again, a->outputs), "both steps in one give other bits");
+    csep_plan_destroy(plan);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input in = {data, data + size};
+    csep_conv_desc d = {.kind = CSEP_SEPARABLE};
+    csep_shape s = {.dtype = CSEP_F32};
+    const int64_t first = draw(&in, 0, 255);
+    const int threads = 1 + (int)(first / 2 % 4);
+    if (first % 2)
+        any_fields(&in, &d, &s);
+    else
+        small_sizes(&in, &d, &s);
+    int64_t out_h = -1, out_w = -1;
+    if (first / 8 % 2)
+        (void)csep_same_padding(&d, &s);
+    if (csep_output_size(&d, &s, &out_h, &out_w) != CSEP_OK)
+        return 0;
+    require(out_h > 0 && out_w > 0, "an output without pixels");
+    arrays a;
+    if (!make_arrays(&in, &d, &s, out_h, out_w, &a))
+        return 0;
+    run(&d, &s, &a, threads);
+    return 0;
+}
