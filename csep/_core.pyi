@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self, disjoint_base
 
 MAX_STEP: int
 MAX_THREADS: int
@@ -12,9 +13,9 @@ CONV: int
 ACTIVATIONS: dict[str, tuple[int, float]]
 LAYOUTS: dict[str, int]
 
-Array = NDArray[Any]
-Pair = tuple[int, int]
-Activation = tuple[int, float]
+_Array = NDArray[Any]
+_Pair = tuple[int, int]
+_Activation = tuple[int, float]
 
 def set_default_threads(n: int) -> None: ...
 def get_default_threads() -> int: ...
@@ -24,7 +25,7 @@ def has_openmp() -> bool: ...
 def fma_probe(iterations: int, double_precision: bool = False) -> float: ...
 def read_probe(array: NDArray[np.float32], repeats: int = 1) -> float: ...
 def write_probe(array: NDArray[np.float32], repeats: int = 1) -> None: ...
-def know_bfloat16(array: Array) -> None: ...
+def know_bfloat16(array: _Array) -> None: ...
 def convolve(
     kind: int,
     x: Any,
@@ -41,35 +42,36 @@ def convolve(
     data_format: Any,
     out: Any,
     num_threads: Any,
-) -> Array | None: ...
+) -> _Array | None: ...
 
 class NoPlan:
     def fast(self, x: Any, residual: Any, out: Any, num_threads: Any) -> None: ...
 
+@disjoint_base
 class Plan:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         kind: int,
         channels: int,
-        dw: Array | None,
-        pw: Array | None,
-        dw_bias: Array | None,
-        bias: Array | None,
-        strides: Pair,
-        dilations: Pair,
-        depthwise_activation: Activation,
-        activation: Activation,
+        dw: _Array | None,
+        pw: _Array | None,
+        dw_bias: _Array | None,
+        bias: _Array | None,
+        strides: _Pair,
+        dilations: _Pair,
+        depthwise_activation: _Activation,
+        activation: _Activation,
         data_format: str,
-    ) -> None: ...
-    def fast(self, x: Any, residual: Any, out: Any, num_threads: Any) -> Array | None: ...
+    ) -> Self: ...
+    def fast(self, x: Any, residual: Any, out: Any, num_threads: Any) -> _Array | None: ...
     def run(
         self,
-        x: Array,
-        residual: Array | None,
-        out: Array | None,
-        pads: tuple[Pair, Pair],
+        x: _Array,
+        residual: _Array | None,
+        out: _Array | None,
+        pads: tuple[_Pair, _Pair],
         num_threads: int,
-    ) -> Array: ...
-    def scratch_bytes(self, x: Array, pads: tuple[Pair, Pair], num_threads: int) -> int: ...
+    ) -> _Array: ...
+    def scratch_bytes(self, x: _Array, pads: tuple[_Pair, _Pair], num_threads: int) -> int: ...
     @property
     def nbytes(self) -> int: ...

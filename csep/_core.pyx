@@ -1,4 +1,5 @@
-# cython: boundscheck=False, wraparound=False, embedsignature=True
+# cython: boundscheck=False, wraparound=False, embedsignature=True, auto_pickle=False
+# cython: autotestdict=False
 """The only file that touches C: plans, thread default, probes.
 
 Checks here protect memory; the messages a user should read are raised above, in geometry.py and

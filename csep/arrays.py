@@ -130,7 +130,7 @@ def _share_memory(a: np.ndarray, b: np.ndarray) -> bool:
     if not np.may_share_memory(a, b):
         return False
     try:
-        return np.shares_memory(a, b, max_work=100_000)
+        return np.shares_memory(a, b, max_work=100_000)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 
@@ -163,12 +163,13 @@ def check_out(
         raise TypeError(f"out: expected dtype {dtype} in native byte order, got {out.dtype!r}")
     if out.shape != shape:
         raise ValueError(f"out: expected shape {shape}, got {out.shape}")
-    for flag, wanted in (
-        ("C_CONTIGUOUS", "a C-contiguous array"),
-        ("ALIGNED", "an aligned array"),
-        ("WRITEABLE", "a writable array"),
+    flags = out.flags
+    for flag, wanted, holds in (
+        ("C_CONTIGUOUS", "a C-contiguous array", flags.c_contiguous),
+        ("ALIGNED", "an aligned array", flags.aligned),
+        ("WRITEABLE", "a writable array", flags.writeable),
     ):
-        if not out.flags[flag]:
+        if not holds:
             raise ValueError(
                 f"out: expected {wanted}, got one with strides {out.strides} and {flag} false"
             )

@@ -32,7 +32,7 @@ def _scale_and_shift(count, gamma, beta, mean, variance, epsilon) -> tuple[Array
     """Return a and b of a * v + b."""
     if isinstance(epsilon, bool) or not isinstance(epsilon, numbers.Real):
         raise TypeError(f"epsilon: expected a number, got {epsilon!r}")
-    if not (math.isfinite(epsilon) and epsilon >= 0):
+    if not (math.isfinite(epsilon) and float(epsilon) >= 0):
         raise ValueError(f"epsilon: expected a finite number of at least 0, got {epsilon!r}")
     variance = _vector(variance, "variance", count)
     if not (variance + epsilon > 0).all():

@@ -23,7 +23,7 @@ _STEPS_1D = "an int, (length,) or three values [1, length, 1]"
 _PADS_1D = '"SAME", "VALID", "CAUSAL" or (before, after)'
 
 # Which of four axes are height and width.
-_SPATIAL = {"NHWC": slice(1, 3), "NCHW": slice(2, 4)}
+_SPATIAL: dict[str, slice[int, int, None]] = {"NHWC": slice(1, 3), "NCHW": slice(2, 4)}
 
 # Which of them is the channels.
 CHANNEL_AXIS = {"NHWC": 3, "NCHW": 1}
@@ -71,7 +71,8 @@ def _steps(value: object, name: str, layout: str) -> Pair:
     numbers = _step_numbers(value, name, _STEPS)
     if not _is_sequence(value):
         return numbers[0], numbers[0]
-    if len(numbers) == 4:
+    count = len(numbers)
+    if count == 4:
         spatial = numbers[_SPATIAL[layout]]
         if sorted(numbers) != sorted((1, 1, *spatial)):
             raise ValueError(

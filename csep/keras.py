@@ -54,7 +54,7 @@ def _activation(layer: Any) -> str | tuple[str, float] | None:
         if not is_keras or (name == "hard_sigmoid" and not is_keras_3):
             name = None
     else:  # an activation layer, such as LeakyReLU
-        config = getattr(function, "get_config", dict)()
+        config: dict[str, Any] = getattr(function, "get_config", dict)()
         name = {"LeakyReLU": "leaky_relu", "ELU": "elu", "ReLU": "relu"}.get(
             type(function).__name__
         )

@@ -392,8 +392,9 @@ class _Flat:
     """
 
     def __init__(self, x, dw, strides, padding, dilations, data_format):
-        name = data_format if not isinstance(data_format, str) else data_format.upper()
-        self.layout = parse_layout(_LAYOUTS_1D.get(name, data_format))
+        if isinstance(data_format, str):
+            data_format = _LAYOUTS_1D.get(data_format.upper(), data_format)
+        self.layout = parse_layout(data_format)
         self.axes = ("N", "L", "C") if self.layout == "NHWC" else ("N", "C", "L")
         self.height = self.axes.index("L")
         x = as_plain(x, "x", self.axes)

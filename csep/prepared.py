@@ -88,6 +88,18 @@ class Operator:
     _kind: int
     _name: str
 
+    # Arrays are None where a kind has none of them.
+    _dw: Any
+    _pw: Any
+    _depthwise_bias: Any
+    _bias: Any
+    _params: ConvParams
+    _depthwise_activation: tuple[int, float]
+    _activation: tuple[int, float]
+    _layout: str
+    _plan: _core.Plan | _core.NoPlan
+    _plans: dict[int, _core.Plan]
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
 
@@ -347,7 +359,7 @@ class Operator:
         parts = [f"{kernel}, {channels or 'C'} -> {filters}"]
         if self._multiplier() > 1:
             parts.append(f"channel_multiplier={self._multiplier()}")
-        defaults = {"strides": (1, 1), "padding": "VALID", "dilations": (1, 1)}
+        defaults: dict[str, object] = {"strides": (1, 1), "padding": "VALID", "dilations": (1, 1)}
         defaults |= {"data_format": "NHWC", "activation": None, "dtype": np.dtype(np.float32)}
         for name, default in defaults.items():
             value = getattr(self, name)

@@ -120,8 +120,10 @@ def show_config(mode: str = "stdout") -> dict[str, object] | None:
 
     Raises
     ------
+    TypeError
+        If mode is not a string.
     ValueError
-        If mode is neither.
+        If it is neither.
 
     Examples
     --------
@@ -129,6 +131,8 @@ def show_config(mode: str = "stdout") -> dict[str, object] | None:
     >>> csep.show_config("dicts")["openmp"] in {True, False}
     True
     """
+    if not isinstance(mode, str):
+        raise TypeError(f'mode: expected "stdout" or "dicts", got {mode!r}')
     config: dict[str, object] = {
         "csep": __version__,
         "instruction set": get_isa(),
