@@ -13,6 +13,7 @@ Environment variables read here:
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -87,11 +88,12 @@ class BuildExt(build_ext):
         """Build."""
         if not READY_LIBRARY:
             self.run_command("build_clib")
+        shutil.rmtree(self.built_library().parent, ignore_errors=True)  # of another version
         super().run()
         if not self.inplace:
             self.copy_extensions_to_source()
         Path("csep", "lib").mkdir(exist_ok=True)
-        self.copy_file(self.built_library(), Path("csep", "lib", LIBRARY))
+        shutil.copy2(self.built_library(), Path("csep", "lib", LIBRARY))
 
     def built_library(self):
         """Where the shared library goes: beside the extension module, in lib/."""
@@ -103,7 +105,7 @@ class BuildExt(build_ext):
         target = self.built_library()
         target.parent.mkdir(parents=True, exist_ok=True)
         if READY_LIBRARY:
-            self.copy_file(READY_LIBRARY, target)
+            shutil.copy2(READY_LIBRARY, target)
         else:
             self.link_library(target)
         for extension in self.extensions:
@@ -179,8 +181,9 @@ core = Extension(
     depends=[*C_FILES, "csep/__init__.pxd"],
 )
 
+base = library("csep_base", base_sources, OPENMP, base_macros)
 setup(
-    libraries=[library("csep_base", base_sources, OPENMP, base_macros), *kernel_libraries],
+    libraries=[] if READY_LIBRARY else [base, *kernel_libraries],
     ext_modules=cythonize([core], language_level=3, build_dir="build/cython"),
     cmdclass={"build_clib": BuildLibraries, "build_ext": BuildExt},
 )

@@ -118,6 +118,8 @@ def count_params(
     >>> csep.count_params("Conv2D", 3, 16, kernel_size=5)
     1216
     """
+    if not isinstance(kind, str):
+        raise TypeError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     if kind not in KINDS:
         raise ValueError(f"kind: expected one of {', '.join(KINDS)}, got {kind!r}")
     channels = _positive(in_channels, "in_channels")

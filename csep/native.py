@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
+
+from .runtime import __version__
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,17 +51,18 @@ def get_library() -> str:
     >>> "libcsep" in csep.get_library()
     True
     """
-    for path in sorted((HERE / "lib").glob("libcsep.so.*")):
-        return str(path)
-    raise FileNotFoundError(f"expected libcsep.so.* in {HERE / 'lib'}: is csep installed?")
+    path = HERE / "lib" / f"libcsep.so.{'.'.join(__version__.split('.')[:2])}"
+    if not path.exists():
+        raise FileNotFoundError(f"expected {path}: is csep installed?")
+    return str(path)
 
 
 def compiler_flags() -> str:
     """Return what a compiler needs."""
-    return f"-I{get_include()}"
+    return shlex.join(["-I", get_include()])
 
 
 def linker_flags() -> str:
     """Return what a linker needs; the library is found where it is now."""
     library = get_library()
-    return f"{library} -Wl,-rpath,{Path(library).parent}"
+    return shlex.join([library, "-Xlinker", "-rpath", "-Xlinker", str(Path(library).parent)])

@@ -13,7 +13,8 @@ static atomic_int at_work;
 
 /* OpenMP keeps a team for every thread that calls: its size here.  A smaller region would end the
  * threads that it leaves out, and the next larger one would make them anew, so the team keeps its
- * size until fewer are asked for. */
+ * size until fewer are asked for, or others have use for the cores: those with nothing to do wait
+ * for the rest. */
 static _Thread_local int team = 1;
 
 int csep_make_thread(pthread_t *thread, void *(*function)(void *), void *argument)
@@ -64,12 +65,12 @@ csep_crew csep_crew_join(int useful, int asked)
     if (threads > team) {
         crew.threads = crew.team = team + count_makeable(threads - team);
         atomic_fetch_sub_explicit(&at_work, threads - crew.threads, memory_order_relaxed);
-    } else if (asked >= team)
+    } else if (asked >= team && others == 0)
         crew.team = team;
-    if (crew.threads > 1)
-        team = crew.team;
     return crew;
 }
+
+void csep_crew_made(csep_crew crew) { team = crew.team; }
 
 void csep_crew_leave(csep_crew crew)
 {

@@ -14,10 +14,13 @@ typedef struct csep_crew {
 csep_crew csep_crew_join(int useful, int asked);
 void csep_crew_leave(csep_crew crew);
 
+/* OpenMP has run a region with the crew's team: it has these threads now. */
+void csep_crew_made(csep_crew crew);
+
 /* In a forked child: nobody else is here. */
 void csep_crew_forget(void);
 
-/* pthread_create with all signals blocked: they are for the threads the caller made. */
+/* pthread_create with all signals blocked: csep's own threads take none. */
 int csep_make_thread(pthread_t *thread, void *(*function)(void *), void *argument);
 
 #endif

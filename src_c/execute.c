@@ -23,15 +23,20 @@ int csep_has_openmp(void)
 }
 
 #ifdef _OPENMP
-/* Threads that OpenMP would have given at csep_init. */
-static int threads_at_start;
+/* Threads that OpenMP gives to a thread that has not said otherwise. */
+static int usual_threads;
 
-void csep_note_threads(void) { threads_at_start = omp_get_max_threads(); }
+void csep_note_threads(void)
+{
+    const char *told = getenv("OMP_NUM_THREADS");
+    const long number = told ? strtol(told, NULL, 10) : 0;
+    usual_threads = number >= 1 && number < CSEP_MAX_THREADS ? (int)number : omp_get_num_procs();
+}
 
 int csep_thread_limit(void)
 {
     const int now = omp_get_max_threads();
-    return csep_init() == CSEP_OK && now < threads_at_start ? now : CSEP_MAX_THREADS;
+    return csep_init() == CSEP_OK && now < usual_threads ? now : CSEP_MAX_THREADS;
 }
 #else
 void csep_note_threads(void) {}
@@ -48,7 +53,7 @@ typedef struct work {
     void *y;
     char *scratch;
     int64_t jobs;
-    int team;        /* threads that OpenMP is asked for: no fewer than the schedule has */
+    csep_crew crew;  /* no fewer than the schedule has threads */
     struct run *run; /* one for each thread */
 } work;
 
@@ -82,13 +87,13 @@ static void region(void *argument)
 {
     work *w = argument;
     happens_before(w);
-#pragma omp parallel num_threads(w->team)
+#pragma omp parallel num_threads(w->crew.team)
     {
         happens_after(w);
         work_off(w, omp_get_thread_num());
-        happens_before(w);
+        happens_before(&w->run);
     }
-    happens_after(w);
+    happens_after(&w->run);
 }
 #endif
 
@@ -101,9 +106,9 @@ static void run_all(work *w)
     w->run = runs;
 #ifdef _OPENMP
     if (threads > 1) {
-        if (!csep_is_survivor())
-            region(w);
-        else if (!csep_run_by_helper(region, w))
+        if (csep_is_survivor() ? csep_run_by_helper(region, w) : (region(w), 1))
+            csep_crew_made(w->crew);
+        else
             work_off(w, 0);
         return;
     }
@@ -131,13 +136,13 @@ static csep_status run_schedule(work *w)
     if (!w->scratch && s->scratch_bytes)
         return CSEP_NO_MEMORY;
     void *ready = NULL;
-    if (s->input_ready && make_input_ready(w, &ready) != CSEP_OK)
-        return CSEP_NO_MEMORY;
-    run_all(w);
+    const csep_status status = s->input_ready ? make_input_ready(w, &ready) : CSEP_OK;
+    if (status == CSEP_OK)
+        run_all(w);
     free(ready);
     if (s->scratch_bytes > CSEP_MAX_SCRATCH_BYTES)
         csep_scratch_free(CSEP_FOR_TILES);
-    return CSEP_OK;
+    return status;
 }
 
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
@@ -161,10 +166,8 @@ csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const v
               .x = x,
               .residual = residual,
               .y = y,
-              .jobs = s.row_tiles * s.column_tiles * s.splits,
-              .team = crew.team};
-    if (s.threads > w.jobs)
-        s.threads = (int)w.jobs;
+              .jobs = csep_jobs(&s),
+              .crew = crew};
     const csep_status done = run_schedule(&w);
     csep_crew_leave(crew);
     return done;

@@ -57,6 +57,12 @@ typedef struct csep_schedule {
 csep_status csep_make_schedule(const csep_plan *plan, const csep_shape *shape, int num_threads,
                                csep_schedule *schedule);
 
+/* What the threads of a call share out: each a tile for a range of panels. */
+static inline int64_t csep_jobs(const csep_schedule *s)
+{
+    return s->row_tiles * s->column_tiles * s->splits;
+}
+
 /* A plan in the calling thread's scratch memory, for one call: packs no more than it must.
  * CSEP_NO_MEMORY also where the weights are too many for that. */
 csep_status csep_make_passing_plan(csep_plan *plan, const csep_conv_desc *desc,

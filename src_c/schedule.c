@@ -221,8 +221,10 @@ csep_status csep_make_schedule(const csep_plan *p, const csep_shape *shape, int 
 
     s->panels_outer = weights > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
     s->splits = choose_splits(p, s);
-    if (s->rows > 0)
+    if (s->rows > 0) {
         choose_tiles(p, shape, s);
+        s->threads = (int)min64(s->threads, csep_jobs(s));
+    }
     return CSEP_OK;
 }
 

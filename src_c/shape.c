@@ -55,7 +55,8 @@ static void same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
                       int64_t *after)
 {
     const int64_t outputs = in / stride + (in % stride != 0);
-    const int64_t total = max64((outputs - 1) * stride + (kernel - 1) * dilation + 1 - in, 0);
+    /* In this order it cannot overflow, whatever in is. */
+    const int64_t total = max64((outputs - 1) * stride - in + (kernel - 1) * dilation + 1, 0);
     *before = total / 2;
     *after = total - *before;
 }

@@ -49,8 +49,12 @@ for _ in range(3):
     assert refused(op, endless)
     assert refused(csep.depthwise_conv2d, endless, dw)
     assert refused(csep.conv2d, x, np.ones((1, 1, 4, 1024), "f4"))
-# A plan that cannot be had: 6 GiB of weights, of a broadcast scalar.
+# Weights that cannot be copied; weights that can, but then not packed.
 assert refused(csep.PointwiseConv2D, np.broadcast_to(np.float32(1), (40000, 40000)))
+weights = np.ones((4096, 4096), "f4")
+limit(96 << 20)
+assert refused(csep.PointwiseConv2D, weights)
+unlimit()
 small = np.ones((1, 8, 8, 4), "f4")
 print(np.array_equal(op(small), csep.separable_conv2d(small, dw, pw)))
 """

@@ -1,8 +1,12 @@
 """A forked child computes as its parent does, and promptly."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -112,3 +116,44 @@ def test_multiprocessing(tmp_path):
         [sys.executable, script], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+# A synchronous worker computes in the thread that survived the fork.
+APPLICATION = """
+assert right()
+def app(environ, start_response):
+    start_response("200 OK" if right() else "500 Wrong", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_gunicorn_preload(tmp_path):
+    pytest.importorskip("gunicorn")
+    (tmp_path / "wsgi.py").write_text(COMMON + APPLICATION)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    options = ["--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "--pythonpath", os.getcwd()]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *options, "wsgi:app"],
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])},
+    ) as server:
+        try:
+            answers, failure = 0, None
+            for _ in range(200):
+                try:
+                    url = f"http://127.0.0.1:{port}/"
+                    with urllib.request.urlopen(url, timeout=20) as answer:
+                        answers += answer.status == 200
+                except urllib.error.URLError as error:
+                    failure = error.reason
+                # Not listening yet; anything else is a worker that hangs or dies.
+                if answers == 20 or not isinstance(failure, (ConnectionRefusedError, type(None))):
+                    break
+                time.sleep(0.01 if answers else 0.1)
+            assert answers == 20, failure
+        finally:
+            server.terminate()
+            server.wait(30)

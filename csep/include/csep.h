@@ -142,7 +142,8 @@ const char *csep_isa_available(void);
 int csep_has_openmp(void);
 
 /* The most threads a call of the calling thread should ask for: CSEP_MAX_THREADS, unless
- * omp_set_num_threads (threadpoolctl calls it) has lowered what OpenMP gives to this thread. */
+ * omp_set_num_threads (threadpoolctl calls it) has lowered what OpenMP gives to this thread below
+ * OMP_NUM_THREADS or the number of processors. */
 int csep_thread_limit(void);
 
 csep_status csep_output_size(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
@@ -156,7 +157,7 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
  * or residual.  A plan is immutable: any number of threads may execute it at once.
  * The result has the same bits for any num_threads (>= 1).  That is the most the call will use: it
  * takes fewer where the work is small, and where other calls are running, so that all of them
- * together use no more, beyond the one thread of each caller. */
+ * together compute with no more, beyond the one thread of each caller. */
 csep_status csep_execute(const csep_plan *plan, const csep_shape *shape, const void *x,
                          const void *residual, void *y, int num_threads);
 

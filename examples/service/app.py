@@ -7,6 +7,7 @@ POST /predict takes the bytes of a .npy file, (N, H, W, 64), and answers with th
 """
 
 import contextlib
+import logging
 import os
 from dataclasses import dataclass
 
@@ -14,12 +15,15 @@ import anyio
 import anyio.to_thread
 import numpy as np
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 import csep
 import metrics
 import tensors
 from head import Head
+
+logger = logging.getLogger("uvicorn.error")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Limits:
     body_seconds: float = 10.0  # for the body to arrive
     queue_seconds: float = 5.0  # for a slot to become free
     slots: int = 2  # requests computed at once; the rest wait
+    requests: int = 32  # requests held at once, the sending of answers included
+    send_seconds: float = 30.0  # for a client to take a piece of its answer
 
     @classmethod
     def from_environment(cls):
@@ -132,4 +138,34 @@ def metrics_page() -> Response:
     return Response(text, media_type=kind)
 
 
-app = metrics.Measured(api, {"/predict", "/health", "/metrics"})
+class Bounded:
+    """An ASGI application that holds so many requests at once, and no answer that nobody takes."""
+
+    def __init__(self, app):
+        self.app, self.held = app, 0
+
+    async def __call__(self, scope, receive, send):
+        """Answer one request, or say that there are too many."""
+        if scope["type"] != "http" or scope["path"] != "/predict":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_in_time(message):
+            with anyio.fail_after(LIMITS.send_seconds):
+                await send(message)
+
+        if self.held >= LIMITS.requests:
+            busy = {"detail": "busy: too many requests at once, try again later"}
+            await JSONResponse(busy, 503, {"Connection": "close"})(scope, receive, send_in_time)
+            return
+        self.held += 1
+        try:
+            await self.app(scope, receive, send_in_time)
+        except TimeoutError:
+            # The answer has begun, so nothing can be said: the server closes the connection.
+            logger.warning("an answer was not taken within %s seconds", LIMITS.send_seconds)
+        finally:
+            self.held -= 1
+
+
+app = metrics.Measured(Bounded(api), {"/predict", "/health", "/metrics"})

@@ -5,7 +5,8 @@ import shutil
 import tempfile
 
 # Before anything imports prometheus_client: its counters lie in files that all workers share.
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="head-metrics-")
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:  # this file is read again by a reload
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="head-metrics-")
 
 from prometheus_client import multiprocess
 

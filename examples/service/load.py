@@ -45,7 +45,9 @@ def client(address, body, expected, until, outcome):
             right = answer.read() == expected and answer.status == 200
         except (OSError, http.client.HTTPException):
             outcome.lost += 1
-            connection = None
+            if connection is not None:
+                connection.close()
+                connection = None
             time.sleep(0.01)
             continue
         if right:

@@ -17,18 +17,27 @@ class RefusedError(ValueError):
         self.status = status
 
 
+def read_header(body):
+    """Return shape, dtype and where the data begins."""
+    stream = io.BytesIO(body)
+    try:
+        version = npy.read_magic(stream)
+        reader = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        shape, _, dtype = reader[version](stream)
+    except Exception as error:  # the header is a Python literal: parsing it can go wrong in any way
+        kind = type(error).__name__
+        raise RefusedError(400, f"body: expected the bytes of a .npy file: {kind}") from None
+    if not all(type(side) is int and 0 <= side < 1 << 62 for side in shape):
+        raise RefusedError(400, "body: expected a .npy header with a shape of integers")
+    return shape, dtype, stream.tell()
+
+
 def read(body, channels, most_pixels):
     """Return the (N, H, W, channels) array in ``body``.
 
     What the header says is checked before anything of that size is allocated; nothing is unpickled.
     """
-    stream = io.BytesIO(body)
-    try:
-        version = npy.read_magic(stream)
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        shape, _, dtype = read_header[version](stream)
-    except (ValueError, KeyError) as error:
-        raise RefusedError(400, f"body: expected the bytes of a .npy file: {error}") from None
+    shape, dtype, start = read_header(body)
     if dtype not in DTYPES:
         raise RefusedError(422, f"dtype: expected float32 or float16, little-endian, got {dtype}")
     if len(shape) != 4 or shape[3] != channels:
@@ -37,13 +46,11 @@ def read(body, channels, most_pixels):
         raise RefusedError(422, f"shape: expected no side to be 0, got {shape}")
     if math.prod(shape[:3]) > most_pixels:
         raise RefusedError(413, f"shape: expected at most {most_pixels} pixels, got {shape}")
-    announced, there = math.prod(shape) * dtype.itemsize, len(body) - stream.tell()
+    announced, there = math.prod(shape) * dtype.itemsize, len(body) - start
     if announced != there:
-        raise RefusedError(
-            400, f"body: expected {announced} bytes of data for {shape}, got {there}"
-        )
-    stream.seek(0)
-    return np.ascontiguousarray(npy.read_array(stream, allow_pickle=False))
+        raise RefusedError(400, f"body: expected {announced} bytes for {shape}, got {there}")
+    array = npy.read_array(io.BytesIO(body), allow_pickle=False)
+    return np.ascontiguousarray(array)
 
 
 def write(array):

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crew.h"
 #include "csep.h"
 
 void *__real_malloc(size_t bytes);
@@ -152,6 +153,11 @@ static int refuse_each(void)
         fail_at = -1;
         if (live != 0)
             failures += fail("leaks");
+        const csep_crew everyone_left = csep_crew_join(1, 2);
+        if (csep_crew_join(2, 3).threads != 2)
+            failures += fail("a call that failed still counts as running");
+        csep_crew_forget();
+        (void)everyone_left;
         if (!refused) {
             if (status != CSEP_OK || memcmp(y, expected, sizeof y) != 0)
                 failures += fail("wrong without a failure");

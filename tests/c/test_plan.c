@@ -437,6 +437,13 @@ static void bad_shapes(void)
             CHECK(csep_scratch_bytes(plan, &bad, 1) == 0);
         }
     }
+    csep_conv_desc far = good;
+    far.kernel_h = far.kernel_w = far.dilation_h = far.dilation_w = CSEP_MAX_STEP;
+    far.in_channels = far.out_channels = 1;
+    bad = shape;
+    bad.height = bad.width = INT64_MAX;
+    (void)csep_same_padding(&far, &bad); /* nothing overflows on the way */
+    CHECK(csep_output_size(&far, &bad, &out_h, &out_w) != CSEP_OK);
     bad = shape;
     bad.dtype = CSEP_F64; /* the plan's weights are not */
     CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);

@@ -107,10 +107,14 @@ static int count_crews(void)
     csep_crew_leave(fourth);
     const csep_crew alone = csep_crew_join(4, 4);
     failures += alone.threads != 4;
+    csep_crew_made(alone);
     csep_crew_leave(alone);
-    /* A team keeps its size while that many are asked for. */
+    /* A team keeps its size while that many are asked for, and nobody else is there. */
     const csep_crew small = csep_crew_join(2, 4);
     failures += small.threads != 2 || small.team != 4;
+    const csep_crew beside = csep_crew_join(2, 4);
+    failures += beside.threads != 2 || beside.team != 2;
+    csep_crew_leave(beside);
     csep_crew_leave(small);
     const csep_crew fewer = csep_crew_join(2, 2);
     failures += fewer.threads != 2 || fewer.team != 2;
