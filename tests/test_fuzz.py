@@ -137,7 +137,7 @@ def attempt(call, arguments, parameters):
     except MemoryError:
         message = None
     if message is None:
-        assert any(np.any(np.abs(v) >= 2**31) for v in sizes_in(arguments)), arguments
+        assert any(np.any(np.abs(v) >= 2**30) for v in sizes_in(arguments)), arguments
     else:
         assert re.match(r"\w*", message)[0] in parameters, message
     if before is not None:
