@@ -138,6 +138,9 @@ def metrics_page() -> Response:
     return Response(text, media_type=kind)
 
 
+PIECE = 1 << 18  # bytes of an answer that are handed over at a time
+
+
 class Bounded:
     """An ASGI application that holds so many requests at once, and no answer that nobody takes."""
 
@@ -151,8 +154,14 @@ class Bounded:
             return
 
         async def send_in_time(message):
-            with anyio.fail_after(LIMITS.send_seconds):
-                await send(message)
+            # In pieces: a server waits for its client between two of them.
+            body = message.get("body", b"")
+            for start in range(0, max(len(body), 1), PIECE):
+                end = start + PIECE
+                more = end < len(body) or message.get("more_body", False)
+                piece = {"body": body[start:end], "more_body": more} if body else {}
+                with anyio.fail_after(LIMITS.send_seconds):
+                    await send(message | piece)
 
         if self.held >= LIMITS.requests:
             busy = {"detail": "busy: too many requests at once, try again later"}
