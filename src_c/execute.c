@@ -69,7 +69,8 @@ static void work_off(work *w, int thread)
     const int threads = w->schedule->threads;
     if (thread >= threads)
         return;
-    char *const scratch = w->scratch + thread * w->schedule->scratch_bytes;
+    /* There may be none, and to nothing nothing may be added. */
+    char *const scratch = w->scratch ? w->scratch + thread * w->schedule->scratch_bytes : NULL;
     for (int i = 0; i < threads; i++) {
         const int run = (thread + i) % threads;
         const int64_t end = share(w->jobs, run + 1, threads);
@@ -95,6 +96,25 @@ static void region(void *argument)
     }
     happens_after(&w->run);
 }
+
+/* Whether it ran: a survivor's helper may be one more thread than can be made. */
+static int run_region(work *w)
+{
+    if (csep_is_survivor()) {
+        if (!csep_run_by_helper(region, w))
+            return 0;
+    } else {
+        region(w);
+    }
+    csep_crew_made(w->crew);
+    return 1;
+}
+#else
+static int run_region(work *w)
+{
+    (void)w;
+    return 0;
+}
 #endif
 
 static void run_all(work *w)
@@ -104,16 +124,8 @@ static void run_all(work *w)
     for (int i = 0; i < threads; i++)
         atomic_init(&runs[i].next, share(w->jobs, i, threads));
     w->run = runs;
-#ifdef _OPENMP
-    if (threads > 1) {
-        if (csep_is_survivor() ? csep_run_by_helper(region, w) : (region(w), 1))
-            csep_crew_made(w->crew);
-        else
-            work_off(w, 0);
-        return;
-    }
-#endif
-    work_off(w, 0);
+    if (threads == 1 || !run_region(w))
+        work_off(w, 0);
 }
 
 /* The input as a whole converted beforehand, where the schedule says so. */

@@ -92,11 +92,14 @@ csep_status csep_resolve(const csep_conv_desc *d, const csep_shape *s, int64_t *
                          d->in_channels};
     if (array_bytes(x, 4, size) < 0)
         return CSEP_BAD_SHAPE;
-    *out_h =
+    const int64_t h =
         out_side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
-    *out_w = out_side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
-    if (*out_h < 1 || *out_w < 1)
+    const int64_t w =
+        out_side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    const int64_t y[] = {max64(s->batch, 1), h, w, d->out_channels};
+    if (h < 1 || w < 1 || array_bytes(y, 4, size) < 0)
         return CSEP_BAD_SHAPE;
-    const int64_t y[] = {max64(s->batch, 1), *out_h, *out_w, d->out_channels};
-    return array_bytes(y, 4, size) < 0 ? CSEP_BAD_SHAPE : CSEP_OK;
+    *out_h = h;
+    *out_w = w;
+    return CSEP_OK;
 }

@@ -149,7 +149,8 @@ int csep_thread_limit(void);
 csep_status csep_output_size(const csep_conv_desc *desc, const csep_shape *shape, int64_t *out_h,
                              int64_t *out_w);
 
-/* Copies and packs the weights: the caller's arrays are not needed afterwards. */
+/* Copies and packs the weights: the caller's arrays are not needed afterwards.  *plan is NULL
+ * unless all went well. */
 csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
                              const csep_weights *weights);
 

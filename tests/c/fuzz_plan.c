@@ -1,9 +1,9 @@
 /* A libFuzzer target: descriptors, shapes and arrays out of the fuzzer's bytes.
  *
- * Either sizes are small, and every call is made: a plan with any number of threads and both steps
- * in one give the same bits, in arrays that end or begin at a page that must not be touched (the
- * kernels are not instrumented).  Or fields are any 64 bits: then nothing but the checks is run,
- * unless the sizes come out small.
+ * Sizes are small, but up to three fields are any 64 bits.  What is accepted is held against the
+ * header's rules and the formula of the output size.  Where the arrays have room, every call is
+ * made: a plan with any number of threads and both steps in one give the same bits, in arrays that
+ * end or begin at a page that must not be touched (the kernels are not instrumented).
  */
 #define _DEFAULT_SOURCE
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "csep.h"
+#include "simple.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,10 +21,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    if (csep_init() != CSEP_OK) {
-        printf("no such instruction set; there are: %s\n", csep_isa_available());
+    if (!simple_init())
         exit(2);
-    }
     return 0;
 }
 
@@ -37,8 +36,15 @@ static int64_t draw(input *in, int64_t low, int64_t high)
     return in->at < in->end ? low + *in->at++ % (high - low + 1) : low;
 }
 
+/* Small, at an edge of what integers or csep hold, or any 64 bits. */
 static int64_t draw_any(input *in)
 {
+    const uint64_t edges[] = {INT64_MAX, (uint64_t)INT64_MIN, CSEP_MAX_STEP, UINT32_MAX};
+    const int64_t way = draw(in, 0, 3);
+    if (way < 2)
+        return draw(in, 0, way ? 15 : 3);
+    if (way == 2)
+        return (int64_t)(edges[draw(in, 0, 3)] + (uint64_t)draw(in, 0, 2) - 1);
     int64_t value = 0;
     const size_t left = (size_t)(in->end - in->at), count = left < 8 ? left : 8;
     memcpy(&value, in->at, count);
@@ -115,26 +121,33 @@ static void small_sizes(input *in, csep_conv_desc *d, csep_shape *s)
     s->pad_right = draw(in, 0, 9);
 }
 
-static void any_fields(input *in, csep_conv_desc *d, csep_shape *s)
+/* One field is anything. */
+static void any_field(input *in, csep_conv_desc *d, csep_shape *s)
 {
-    int64_t *const fields[] = {&d->in_channels,  &d->channel_multiplier,
-                               &d->out_channels, &d->kernel_h,
-                               &d->kernel_w,     &d->stride_h,
-                               &d->stride_w,     &d->dilation_h,
-                               &d->dilation_w,   &s->batch,
-                               &s->height,       &s->width,
-                               &s->pad_top,      &s->pad_bottom,
-                               &s->pad_left,     &s->pad_right};
-    const int fields_count = sizeof fields / sizeof *fields;
-    for (int i = 0; i < fields_count; i++)
-        *fields[i] = draw(in, 0, 3) ? draw(in, 1, 9) : draw_any(in);
-    int *const enums[] = {(int *)&d->kind,   (int *)&d->dtype,
-                          &d->shared_kernel, (int *)&d->activation.function,
-                          (int *)&s->dtype,  (int *)&s->layout};
-    for (int i = 0; i < 6; i++)
-        *enums[i] = draw(in, 0, 3) ? (int)draw(in, 0, 3) : (int)draw_any(in);
-    const int64_t alpha = draw_any(in);
-    memcpy(&d->activation.alpha, &alpha, sizeof alpha);
+    int64_t *const sizes[] = {&d->in_channels,  &d->channel_multiplier,
+                              &d->out_channels, &d->kernel_h,
+                              &d->kernel_w,     &d->stride_h,
+                              &d->stride_w,     &d->dilation_h,
+                              &d->dilation_w,   &s->batch,
+                              &s->height,       &s->width,
+                              &s->pad_top,      &s->pad_bottom,
+                              &s->pad_left,     &s->pad_right};
+    int *const numbers[] = {(int *)&d->kind,
+                            (int *)&d->dtype,
+                            &d->shared_kernel,
+                            (int *)&d->activation.function,
+                            (int *)&d->depthwise_activation.function,
+                            (int *)&s->dtype,
+                            (int *)&s->layout};
+    enum { SIZES = sizeof sizes / sizeof *sizes, NUMBERS = sizeof numbers / sizeof *numbers };
+    const int64_t which = draw(in, 0, SIZES + NUMBERS);
+    const int64_t value = draw_any(in);
+    if (which < SIZES)
+        *sizes[which] = value;
+    else if (which < SIZES + NUMBERS)
+        *numbers[which - SIZES] = (int)value;
+    else
+        memcpy(&d->activation.alpha, &value, sizeof value);
 }
 
 /* Elements of an array with such sides, or -1 where that is more than a test has room for. */
@@ -142,6 +155,76 @@ static int64_t count(int64_t a, int64_t b, int64_t c, int64_t d)
 {
     const double elements = (double)a * (double)b * (double)c * (double)d;
     return a < 0 || b < 0 || c < 0 || d < 0 || elements > 1e6 ? -1 : a * b * c * d;
+}
+
+/* The header's rules. */
+static int may_be(const csep_conv_desc *d, const csep_shape *s)
+{
+    const int64_t steps[] = {d->in_channels, d->channel_multiplier, d->out_channels,
+                             d->kernel_h,    d->kernel_w,           d->stride_h,
+                             d->stride_w,    d->dilation_h,         d->dilation_w};
+    const int64_t others[] = {s->pad_top, s->pad_bottom, s->pad_left, s->pad_right,
+                              s->batch,   s->height,     s->width};
+    int right = 1;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        right &= steps[i] >= 1 && steps[i] <= CSEP_MAX_STEP;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        right &= others[i] >= 0 && (i > 3 || others[i] <= CSEP_MAX_STEP);
+    right &= (unsigned)d->kind <= CSEP_CONV && (unsigned)s->layout <= CSEP_NCHW;
+    right &= (unsigned)d->activation.function <= CSEP_GELU_TANH;
+    right &= (unsigned)d->depthwise_activation.function <= CSEP_GELU_TANH;
+    right &= d->dtype == CSEP_F64
+                 ? s->dtype == CSEP_F64
+                 : d->dtype == CSEP_F32 && s->dtype != CSEP_F64 && (unsigned)s->dtype <= CSEP_BF16;
+    if (d->kind == CSEP_CONV)
+        right &= d->channel_multiplier == 1 && !d->shared_kernel;
+    if (d->kind == CSEP_DEPTHWISE)
+        right &= d->out_channels == (__int128)d->in_channels * d->channel_multiplier;
+    return right;
+}
+
+/* Output pixels along one side, on the way to which nothing overflows; < 1: none. */
+static int64_t side(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                    int64_t dilation)
+{
+    const __int128 reach = (__int128)(kernel - 1) * dilation + 1;
+    const __int128 room = (__int128)in + before + after - reach;
+    const __int128 outputs = room < 0 ? 0 : room / stride + 1;
+    return outputs < INT64_MAX ? (int64_t)outputs : INT64_MAX;
+}
+
+static int64_t at_least_1(int64_t n) { return n < 1 ? 1 : n; }
+
+/* No array of the call is large, not even with an image in it. */
+static int small(const csep_conv_desc *d, const csep_shape *s, int64_t h, int64_t w)
+{
+    const int64_t batch = at_least_1(s->batch);
+    return count(batch, at_least_1(s->height), at_least_1(s->width), d->in_channels) >= 0 &&
+           count(batch, h, w, d->out_channels) >= 0 &&
+           count(d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier) >= 0;
+}
+
+/* Whether there is an output; its size is what it must be. */
+static int has_output(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h, int64_t *out_w)
+{
+    *out_h = *out_w = -1;
+    const csep_status status = csep_output_size(d, s, out_h, out_w);
+    require(may_be(d, s) == (status != CSEP_BAD_ARGUMENT), "the wrong fields are accepted");
+    if (status == CSEP_BAD_ARGUMENT)
+        return 0;
+    const int64_t h =
+        side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
+    const int64_t w =
+        side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    const double outputs = (double)s->batch * (double)h * (double)w * (double)d->out_channels;
+    if (status == CSEP_OK) {
+        require(*out_h == h && *out_w == w && h > 0 && w > 0, "the wrong size");
+        require(outputs < 0x1p60, "more than can be counted");
+    } else {
+        require(*out_h == -1 && *out_w == -1, "a size without success");
+        require(h < 1 || w < 1 || !small(d, s, h, w), "refused without a reason");
+    }
+    return status == CSEP_OK;
 }
 
 /* NaNs may differ in what they carry: which of two operands wins is the compiler's choice. */
@@ -196,6 +279,11 @@ static int make_arrays(input *in, const csep_conv_desc *d, const csep_shape *s, 
     a->residual = choice & 4 ? make_array(in, 5, a->outputs * element) : NULL;
     a->y = make_array(in, 6, a->outputs * element);
     a->again = make_array(in, 7, a->outputs * element);
+    const int64_t missing = draw(in, 0, 15);
+    if (missing == 14)
+        a->dw = NULL;
+    if (missing == 15)
+        a->pw = NULL;
     return 1;
 }
 
@@ -204,6 +292,8 @@ static void run(const csep_conv_desc *d, const csep_shape *s, const arrays *a, i
     const csep_weights weights = {a->dw, a->dw_bias, a->pw, a->bias};
     csep_plan *plan;
     const csep_status status = csep_plan_create(&plan, d, &weights);
+    const int complete = (a->dw || d->kind == CSEP_CONV) && (a->pw || d->kind == CSEP_DEPTHWISE);
+    require(status == (complete ? CSEP_OK : CSEP_BAD_ARGUMENT), "weights are missing, or not");
     require((status == CSEP_OK) == (plan != NULL), "a plan without success, or the reverse");
     const csep_status ran = csep_execute(plan, s, a->x, a->residual, a->y, threads);
     require(plan || ran == CSEP_BAD_ARGUMENT, "ran without a plan");
@@ -219,21 +309,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input in = {data, data + size};
     csep_conv_desc d = {.kind = CSEP_SEPARABLE};
     csep_shape s = {.dtype = CSEP_F32};
-    const int64_t first = draw(&in, 0, 255);
-    const int threads = 1 + (int)(first / 2 % 4);
-    if (first % 2)
-        any_fields(&in, &d, &s);
-    else
-        small_sizes(&in, &d, &s);
-    int64_t out_h = -1, out_w = -1;
-    if (first / 8 % 2)
+    const int64_t choice = draw(&in, 0, 31);
+    const int threads = 1 + (int)(choice % 4);
+    small_sizes(&in, &d, &s);
+    for (int64_t left = choice / 4 % 4; left > 0; left--)
+        any_field(&in, &d, &s);
+    if (choice / 16 % 2)
         (void)csep_same_padding(&d, &s);
-    if (csep_output_size(&d, &s, &out_h, &out_w) != CSEP_OK)
-        return 0;
-    require(out_h > 0 && out_w > 0, "an output without pixels");
+    int64_t out_h, out_w;
     arrays a;
-    if (!make_arrays(&in, &d, &s, out_h, out_w, &a))
-        return 0;
-    run(&d, &s, &a, threads);
+    if (has_output(&d, &s, &out_h, &out_w) && make_arrays(&in, &d, &s, out_h, out_w, &a))
+        run(&d, &s, &a, threads);
     return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "crew.h"
 #include "csep.h"
+#include "simple.h"
 
 void *__real_malloc(size_t bytes);
 void *__real_aligned_alloc(size_t alignment, size_t bytes);
@@ -84,16 +85,8 @@ static csep_status result;
 
 static csep_status run_now(float *to)
 {
-    const csep_conv_desc desc = {.kind = CSEP_SEPARABLE,
-                                 .in_channels = C,
-                                 .channel_multiplier = 1,
-                                 .out_channels = CO,
-                                 .kernel_h = 3,
-                                 .kernel_w = 3,
-                                 .stride_h = 1,
-                                 .stride_w = 1,
-                                 .dilation_h = now->dilation,
-                                 .dilation_w = now->dilation};
+    csep_conv_desc desc = simple(C, CO);
+    desc.dilation_h = desc.dilation_w = now->dilation;
     const csep_weights weights = {dw, NULL, pw, NULL};
     csep_shape shape = {.layout = now->layout, .batch = 1, .height = SIZE, .width = SIZE};
     csep_status status = csep_same_padding(&desc, &shape);
@@ -191,10 +184,8 @@ static int refuse_threads(void)
 
 int main(void)
 {
-    if (csep_init() != CSEP_OK) {
-        printf("no such instruction set; there are: %s\n", csep_isa_available());
+    if (!simple_init())
         return 2;
-    }
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         x[i] = (float)(i % 17) - 8.0f;
     for (size_t i = 0; i < sizeof dw / sizeof *dw; i++)

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "csep.h"
+#include "simple.h"
 
 static int failures;
 
@@ -314,19 +315,6 @@ static int random_geometry(void)
     return 1;
 }
 
-static csep_conv_desc simple(int64_t channels, int64_t filters)
-{
-    return (csep_conv_desc){.in_channels = channels,
-                            .channel_multiplier = 1,
-                            .out_channels = filters,
-                            .kernel_h = 3,
-                            .kernel_w = 3,
-                            .stride_h = 1,
-                            .stride_w = 1,
-                            .dilation_h = 1,
-                            .dilation_w = 1};
-}
-
 /* Weights of every size class, whose last panel is whole or not: one call gives the bits of a plan,
  * and pw, which csep_convolve reads where it lies, is not read beside. */
 static void one_call_is_a_plan_and_a_call(void)
@@ -452,6 +440,9 @@ static void bad_shapes(void)
     CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_ARGUMENT);
     bad = shape;
     bad.height = 2;
+    out_h = out_w = -7;
+    CHECK(csep_output_size(&good, &bad, &out_h, &out_w) == CSEP_BAD_SHAPE);
+    CHECK(out_h == -7 && out_w == -7);
     CHECK(csep_execute(plan, &bad, w, NULL, y, 1) == CSEP_BAD_SHAPE);
     bad = shape;
     bad.batch = 0;
@@ -466,10 +457,8 @@ static void bad_shapes(void)
 int main(int argc, char **argv)
 {
     const int geometries = argc > 1 ? atoi(argv[1]) : 500;
-    if (csep_init() != CSEP_OK) {
-        printf("no such instruction set; there are: %s\n", csep_isa_available());
+    if (!simple_init())
         return 2;
-    }
     bad_descriptors();
     bad_shapes();
     one_call_is_a_plan_and_a_call();
