@@ -1,10 +1,10 @@
 """The C test programs, built and run under sanitizers."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from processes import output, run
 
 HERE = Path(__file__).parent / "c"
 
@@ -14,15 +14,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def make(target, build):
-    done = subprocess.run(
-        ["make", "-j2", "-C", HERE, target, f"BUILD={build}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=900,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
-    return done.stdout
+    return output(run("make", "-j2", "-C", HERE, target, f"BUILD={build}", seconds=900))
 
 
 def test_memory_and_undefined_behaviour(tmp_path):

@@ -1,31 +1,24 @@
 """``python -m csep`` as a person runs it."""
 
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import reference
+from processes import output, run
 
 from csep import demo, photo
 from csep.geometry import ConvParams
 
 
-def run(*arguments, **kwargs):
-    return subprocess.run(
-        [sys.executable, "-m", "csep", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        **kwargs,
-    )
+def csep_command(*arguments, **options):
+    return run(sys.executable, "-m", "csep", *arguments, **options)
 
 
 def test_table():
-    done = run()
-    assert done.returncode == 0, done.stderr
+    done = csep_command()
+    output(done)
     for layer in demo.LAYERS:
         assert layer.name in done.stdout
     assert re.search(r"28x28x3 to 16 by 5x5 +24 x 24 x 16 +139 ", done.stdout)
@@ -64,8 +57,7 @@ def picture(tmp_path):
 def test_image(picture, tmp_path):
     image = pytest.importorskip("PIL.Image")
     out = tmp_path / "sheet.png"
-    done = run("image", picture, "-o", out)
-    assert done.returncode == 0, done.stderr
+    output(csep_command("image", picture, "-o", out))
     with image.open(out) as sheet:
         pixels = np.asarray(sheet.convert("RGB")).astype(int)
     top, left = 12 + 28, 12
@@ -91,7 +83,7 @@ def test_image_that_is_none(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
     for path in (bad, tmp_path / "absent.png"):
-        done = run("image", path, "-o", tmp_path / "out.png")
+        done = csep_command("image", path, "-o", tmp_path / "out.png")
         assert done.returncode == 1
         assert "csep image: " in done.stderr
         assert "Traceback" not in done.stderr

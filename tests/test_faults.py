@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from processes import output, run_python
 
 COMMON = """
 import os, resource, sys, numpy as np, csep
@@ -23,16 +24,8 @@ def refused(call, *args, **kwargs):
 """
 
 
-def run_python(code):
-    done = subprocess.run(
-        [sys.executable, "-c", COMMON + code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.split()
+def words(code):
+    return output(run_python(COMMON + code)).split()
 
 
 # 4 GiB may be added; the results would have 10 GiB and, of a view that is never copied, 40 GiB.
@@ -61,7 +54,7 @@ print(np.array_equal(op(small), csep.separable_conv2d(small, dw, pw)))
 
 
 def test_a_request_that_cannot_be_met():
-    assert run_python(TOO_LARGE) == ["True"]
+    assert words(TOO_LARGE) == ["True"]
 
 
 # The input is converted as a whole (NCHW, a dilation far beyond a tile): that needs memory of its
@@ -81,7 +74,7 @@ print(untouched, out[0, 0, 256, 256])
 
 
 def test_memory_that_runs_out_inside_a_call():
-    assert run_python(INSIDE) == ["True", "9.0"]
+    assert words(INSIDE) == ["True", "9.0"]
 
 
 # A job in the background of a shell is started with the signal ignored.
@@ -164,5 +157,5 @@ print((resident() - start) / 2**20)
 
 
 def test_a_hundred_thousand_calls():
-    (grown,) = run_python(FOREVER)
+    (grown,) = words(FOREVER)
     assert float(grown) < 2.0  # MiB: a leak of 21 bytes a call

@@ -1,7 +1,6 @@
 """A forked child computes as its parent does, and promptly."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from processes import free_port, output, run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -89,14 +89,7 @@ in_child(work)
 
 @pytest.mark.parametrize("case", CASES)
 def test_fork(case):
-    done = subprocess.run(
-        [sys.executable, "-c", COMMON + CASES[case]],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    output(run(sys.executable, "-c", COMMON + CASES[case]))
 
 
 MULTIPROCESSING = """
@@ -112,10 +105,7 @@ if __name__ == "__main__":
 def test_multiprocessing(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(COMMON + MULTIPROCESSING)
-    done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    output(run(sys.executable, script))
 
 
 # A synchronous worker computes in the thread that survived the fork.
@@ -130,9 +120,7 @@ def app(environ, start_response):
 def test_gunicorn_preload(tmp_path):
     pytest.importorskip("gunicorn")
     (tmp_path / "wsgi.py").write_text(COMMON + APPLICATION)
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     options = ["--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "--pythonpath", os.getcwd()]
     with subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *options, "wsgi:app"],

@@ -3,12 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import output, run
 from reference import separable_conv2d
 
 import csep
@@ -16,22 +16,10 @@ import csep
 EXAMPLES = Path(__file__).parents[1] / "examples" / "native"
 
 
-def run(command, folder, **environment):
-    return subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-        env=os.environ | environment,
-    )
-
-
 def flags():
-    done = run([sys.executable, "-m", "csep", "--cflags", "--libs"], Path(csep.__file__).parents[1])
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    # From where the csep under test lies: it may not be installed.
+    folder = Path(csep.__file__).parents[1]
+    return output(run(sys.executable, "-m", "csep", "--cflags", "--libs", cwd=folder)).split()
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +28,15 @@ def program(tmp_path_factory):
     if compiler is None:
         pytest.skip("needs a C compiler")
     path = tmp_path_factory.mktemp("native") / "layer"
-    command = [compiler, "-Wall", "-Wextra", "-Werror", str(EXAMPLES / "layer.c")]
-    done = run([*command, *flags(), "-o", str(path)], path.parent)
-    assert done.returncode == 0, done.stderr
+    command = [compiler, "-Wall", "-Wextra", "-Werror", EXAMPLES / "layer.c"]
+    output(run(*command, *flags(), "-o", path))
     return path
 
 
 @pytest.mark.parametrize("isa", ["generic", ""])
 def test_c_program(program, isa):
-    done = run([program, "6", "7"], program.parent, CSEP_ISA=isa)
-    assert done.returncode == 0, done.stderr
-    y = np.array(done.stdout.split(), np.float64).reshape(1, 6, 7, 2)
+    printed = output(run(program, 6, 7, env=os.environ | {"CSEP_ISA": isa}))
+    y = np.array(printed.split(), np.float64).reshape(1, 6, 7, 2)
     x = ((np.arange(6 * 7 * 3) % 9) / 4 - 1).reshape(1, 6, 7, 3)
     dw = np.zeros(27)
     dw[[0, 4, 8, 13, 26]] = 1, 1, 1, 0.5, -2
@@ -62,7 +48,7 @@ def test_c_program(program, isa):
 
 
 def test_c_program_is_told_what_is_wrong(program):
-    done = run([program, "-1", "5"], program.parent)
+    done = run(program, -1, 5)
     assert done.returncode == 1
     assert re.search(r"^csep \d+\.\d+\.\d+: \w", done.stderr)
 
@@ -77,17 +63,16 @@ def test_header_is_cpp(tmp_path):
         f'  return std::strcmp(csep_version(), "{csep.__version__}"); }}\n'
     )
     command = [compiler, "-Wall", "-Werror", "version.cpp", *flags(), "-o", "version"]
-    done = run(command, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert run([tmp_path / "version"], tmp_path).returncode == 0
+    output(run(*command, cwd=tmp_path))
+    output(run(tmp_path / "version"))
 
 
 def test_only_the_api_is_exported():
     nm = shutil.which("nm")
     if nm is None:
         pytest.skip("needs nm")
-    done = run([nm, "-D", "--defined-only", csep.get_library()], Path.cwd())
-    exported = {line.split()[-1] for line in done.stdout.splitlines()}
+    symbols = output(run(nm, "-D", "--defined-only", csep.get_library()))
+    exported = {line.split()[-1] for line in symbols.splitlines()}
     header = Path(csep.get_include(), "csep.h").read_text()
     assert exported == set(re.findall(r"\b(csep_\w+)\(", header))
 
@@ -98,11 +83,9 @@ def test_cython_module(tmp_path):
     for name in ("sums.pyx", "setup.py"):
         shutil.copy(EXAMPLES / name, tmp_path)
     # Not isolated, so that a csep that lies in the working folder is found, too.
-    here = str(Path(csep.__file__).parents[1])
-    done = run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], tmp_path, PYTHONPATH=here
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    environment = os.environ | {"PYTHONPATH": str(Path(csep.__file__).parents[1])}
+    build = ("setup.py", "-q", "build_ext", "--inplace")
+    output(run(sys.executable, *build, cwd=tmp_path, env=environment))
     rng = np.random.default_rng(1)
     arrays = {
         "x": rng.standard_normal((3, 9, 8, 5), np.float32),
@@ -114,8 +97,7 @@ def test_cython_module(tmp_path):
         "import numpy as np, sums; a = np.load('arrays.npz');"
         "np.save('sums.npy', sums.channel_sums(a['x'], a['dw'], a['pw']))"
     )
-    done = run([sys.executable, "-c", code], tmp_path, PYTHONPATH=here)
-    assert done.returncode == 0, done.stderr
+    output(run(sys.executable, "-c", code, cwd=tmp_path, env=environment))
     expected = separable_conv2d(
         *(a.astype(np.float64) for a in arrays.values()), None, (1, 1), "SAME", (1, 1)
     ).sum((1, 2))

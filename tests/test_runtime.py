@@ -3,30 +3,15 @@
 import importlib.metadata
 import os
 import resource
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from processes import output, run_python
 
 import csep
 from csep import _core
-
-
-def in_new_process(code, **environment):
-    """Run code in a fresh interpreter; return the finished process."""
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=clean | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
 
 THREADS = "import csep; print(csep.get_num_threads())"
 
@@ -43,13 +28,13 @@ THREADS = "import csep; print(csep.get_num_threads())"
     ],
 )
 def test_default_thread_count(environment, expected):
-    done = in_new_process(THREADS, **environment)
+    done = run_python(THREADS, **environment)
     assert done.stdout.split() == [str(expected)], done.stderr
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
 def test_bad_thread_count_in_the_environment(value):
-    done = in_new_process(THREADS, CSEP_NUM_THREADS=value)
+    done = run_python(THREADS, CSEP_NUM_THREADS=value)
     assert done.returncode != 0
     assert (
         f"ImportError: CSEP_NUM_THREADS: expected a positive integer, got '{value}'" in done.stderr
@@ -58,7 +43,7 @@ def test_bad_thread_count_in_the_environment(value):
 
 def test_affinity_limits_the_default():
     code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n" + THREADS
-    assert in_new_process(code).stdout.split() == ["1"]
+    assert run_python(code).stdout.split() == ["1"]
 
 
 def test_set_num_threads():
@@ -71,12 +56,12 @@ def test_set_num_threads():
 
 @pytest.mark.parametrize("isa", _core.isa_available())
 def test_instruction_set_by_name(isa):
-    done = in_new_process("import csep; print(csep.get_isa())", CSEP_ISA=isa)
+    done = run_python("import csep; print(csep.get_isa())", CSEP_ISA=isa)
     assert done.stdout.split() == [isa], done.stderr
 
 
 def test_unknown_instruction_set():
-    done = in_new_process("import csep", CSEP_ISA="sse9")
+    done = run_python("import csep", CSEP_ISA="sse9")
     assert done.returncode != 0
     assert "ImportError: CSEP_ISA" in done.stderr
     for isa in _core.isa_available():
@@ -84,7 +69,7 @@ def test_unknown_instruction_set():
 
 
 def test_best_instruction_set_is_chosen():
-    done = in_new_process("import csep; print(csep.get_isa())", CSEP_ISA="")
+    done = run_python("import csep; print(csep.get_isa())", CSEP_ISA="")
     assert done.stdout.split() == [_core.isa_available()[0]]
 
 
@@ -203,9 +188,7 @@ print((peak() - before) * 1024)
 
 def test_a_call_takes_no_more_memory_than_it_says():
     """The intermediate of this call would be 535 MB."""
-    done = in_new_process(MEMORY)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) <= 2 * 2**20 + 2**18
+    assert int(output(run_python(MEMORY))) <= 2 * 2**20 + 2**18
 
 
 def test_resident_size_stays_flat(make_layer):

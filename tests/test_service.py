@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import free_port
 
 SERVICE = Path(__file__).parents[1] / "examples" / "service"
 NEEDED = ("fastapi", "uvicorn", "uvicorn_worker", "gunicorn", "prometheus_client")
@@ -40,12 +41,6 @@ COMMANDS = {
     "uvicorn": ["uvicorn", "app:app", "--port", "{port}", "--timeout-graceful-shutdown", "30"],
     "gunicorn": ["gunicorn", "-c", "gunicorn.conf.py", "-b", "127.0.0.1:{port}", "app:app"],
 }
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
@@ -309,7 +304,7 @@ def children(pid):
 
 @pytest.mark.parametrize("own_server", ["gunicorn"], indirect=True)
 def test_a_killed_worker_loses_its_own_requests_only(own_server):
-    x = image(1, 48, 48, 64)
+    x = image(1, 12, 12, 64)
     body, expected = as_npy(x), as_npy(own_server.head(x))
     clients, seen = 8, []
     load = threading.Thread(

@@ -1,14 +1,13 @@
 """Threads: callers beside each other, what limits their number, what happens without any."""
 
 import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import output, run_python
 
 import csep
 from csep.cores import cgroup_cores, usable_cores
@@ -18,18 +17,8 @@ needs_openmp = pytest.mark.skipif(
 )
 
 
-def run_python(code, **environment):
-    clean = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=clean | environment,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.split()
+def words(code, **environment):
+    return output(run_python(code, **environment)).split()
 
 
 # What a thread may call: operators that all share, and functions, of several shapes.
@@ -89,13 +78,13 @@ print(len(runtimes), inside, limited, elsewhere[0], csep.get_num_threads(), thre
 @needs_openmp
 def test_threadpoolctl_sees_and_limits():
     pytest.importorskip("threadpoolctl")
-    assert run_python(LIMITED, OMP_NUM_THREADS="2") == ["1", "1", "0", "3", "3", "2"]
+    assert words(LIMITED, OMP_NUM_THREADS="2") == ["1", "1", "0", "3", "3", "2"]
 
 
 def test_affinity_counts():
     code = "import os; os.sched_setaffinity(0, {0}); import csep; print(csep.get_num_threads())"
     first = min(os.sched_getaffinity(0))
-    assert run_python(code.replace("{0}", f"{{{first}}}")) == ["1"]
+    assert words(code.replace("{0}", f"{{{first}}}")) == ["1"]
 
 
 def cgroup_tree(folder, mounts, groups, files):
@@ -169,7 +158,7 @@ def test_a_real_cgroup():
     try:
         (group / "cpu.cfs_quota_us").write_text("100000")
         enter = f"import os; open('{group}/tasks', 'w').write(str(os.getpid()))\n"
-        assert run_python(enter + "import csep; print(csep.get_num_threads())") == ["1"]
+        assert words(enter + "import csep; print(csep.get_num_threads())") == ["1"]
     finally:
         group.rmdir()
 
@@ -191,7 +180,7 @@ print(all(right))
 
 
 def test_threads_that_cannot_be_made():
-    assert run_python(NO_THREADS) == ["True"]
+    assert words(NO_THREADS) == ["True"]
 
 
 # Threads that a call would have had, if it had not failed or had too little to do, are no threads.
@@ -216,4 +205,4 @@ one_row(np.ones((1, 1, 256, 64), "f4"), num_threads=16)
 
 def test_threads_that_were_never_made():
     at = NO_THREADS.index("size = int")
-    assert run_python(NO_THREADS[:at] + NEVER_MADE + NO_THREADS[at:]) == ["True"]
+    assert words(NO_THREADS[:at] + NEVER_MADE + NO_THREADS[at:]) == ["True"]
