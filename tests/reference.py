@@ -106,6 +106,18 @@ def finish(y, bias, residual=None, activation=None):
     return activate(plus(plus(y, bias), residual), activation)
 
 
+def largest_terms(formula, x, *weights, depthwise_bias=None, **arguments):
+    """The largest sum of the terms' magnitudes: what the rounding error of a sum is a part of."""
+
+    def absolute(array):
+        return None if array is None else np.abs(np.asarray(array, np.float64))
+
+    arguments |= {"residual": absolute(arguments.get("residual")), "activation": None}
+    if formula is separable_conv2d:
+        arguments |= {"depthwise_bias": absolute(depthwise_bias), "depthwise_activation": None}
+    return formula(absolute(x), *map(absolute, weights), **arguments).max(initial=1e-30)
+
+
 erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
