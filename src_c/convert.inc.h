@@ -81,54 +81,82 @@ INLINE void transpose(vec *rows)
     }
 }
 
-/* A block of VL rows and columns in registers. */
-INLINE void turn_block(const csep_dtype from_dtype, const void *from, int64_t from_step,
-                       const csep_dtype to_dtype, void *to, int64_t to_step)
+/* Up to VL pixels of up to VL channels: from planes outside to rows of real inside. */
+INLINE void turn_in(const csep_dtype dtype, const void *outside, int64_t channel_step, real *inside,
+                    int64_t inside_step, const int64_t channels, const int64_t pixels)
 {
     vec block[VL];
     UNROLL
     for (int i = 0; i < VL; i++)
-        block[i] = load_as(from_dtype, from, i * from_step);
+        block[i] = i < channels ? load_up_to(dtype, outside, i * channel_step, pixels) : v_zero();
+    transpose(block);
+    const vmask lanes = v_mask((int)channels);
+    UNROLL
+    for (int i = 0; i < VL; i++) {
+        if (channels == VL && pixels == VL)
+            v_store(inside + i * inside_step, block[i]);
+        else if (i < pixels)
+            v_store_masked(inside + i * inside_step, lanes, block[i]);
+    }
+}
+
+/* The same the other way. */
+INLINE void turn_out(const csep_dtype dtype, const real *inside, int64_t inside_step, void *outside,
+                     int64_t channel_step, const int64_t channels, const int64_t pixels)
+{
+    vec block[VL];
+    const vmask lanes = v_mask((int)channels);
+    UNROLL
+    for (int i = 0; i < VL; i++) {
+        if (channels == VL && pixels == VL)
+            block[i] = v_load(inside + i * inside_step);
+        else
+            block[i] = i < pixels ? v_load_masked(inside + i * inside_step, lanes) : v_zero();
+    }
     transpose(block);
     UNROLL
     for (int i = 0; i < VL; i++)
-        store_as(to_dtype, to, i * to_step, block[i]);
+        if (i < channels)
+            store_up_to(dtype, outside, i * channel_step, pixels, block[i]);
 }
 
-/* The rest at an edge. */
-INLINE void turn_edge(const csep_dtype from_dtype, const void *from, int64_t from_step,
-                      const csep_dtype to_dtype, void *to, int64_t to_step, int64_t rows,
-                      int64_t columns)
+/* Where the block that would begin at `start` begins: the last one reaches back over the one before
+ * it, whose values it moves once more, sooner than be a part of a block. */
+INLINE int64_t reach_back(int64_t start, int64_t count)
 {
-    char whole[VL * VL * sizeof(real)] = {0}, turned[VL * VL * sizeof(real)];
-    const int64_t from_size = bytes_of(from_dtype), to_size = bytes_of(to_dtype);
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(whole + i * VL * from_size, (const char *)from + i * from_step * from_size,
-               (size_t)(columns * from_size));
-    turn_block(from_dtype, whole, VL, to_dtype, turned, VL);
-    for (int64_t i = 0; i < columns; i++)
-        memcpy((char *)to + i * to_step * to_size, turned + i * VL * to_size,
-               (size_t)(rows * to_size));
+    return start + VL <= count || count < VL ? start : count - VL;
 }
 
-/* Converts row_count rows of column_count elements into as many columns. */
-INLINE void turn(const csep_dtype from_dtype, const void *from, int64_t from_step,
-                 const csep_dtype to_dtype, void *to, int64_t to_step, int64_t row_count,
-                 int64_t column_count)
+INLINE int64_t up_to_vl(int64_t count) { return count < VL ? count : VL; }
+
+/* Planes of pixels outside, from or to pixels of channels inside.  VL channels at a time: more
+ * planes at once are more than the processor fetches ahead of. */
+INLINE void turn(const csep_dtype dtype, const csep_convert_job *job, char *outside, real *inside,
+                 const int inwards)
 {
-    for (int64_t column = 0; column < column_count; column += VL) {
-        for (int64_t row = 0; row < row_count; row += VL) {
-            const int64_t rows = row_count - row < VL ? row_count - row : VL;
-            const int64_t columns = column_count - column < VL ? column_count - column : VL;
-            const void *block =
-                (const char *)from + (row * from_step + column) * bytes_of(from_dtype);
-            void *turned = (char *)to + (column * to_step + row) * bytes_of(to_dtype);
-            if (rows == VL && columns == VL)
-                turn_block(from_dtype, block, from_step, to_dtype, turned, to_step);
-            else
-                turn_edge(from_dtype, block, from_step, to_dtype, turned, to_step, rows, columns);
+    const int64_t channels = up_to_vl(job->channels), pixels = up_to_vl(job->pixels);
+    const int64_t outside_step = job->channel_step, inside_step = job->inside_step;
+    /* After the first block they lie on whole vectors outside: with planes a multiple of a page
+     * apart, a line that is written in two goes is written back in between. */
+    const int64_t past = (int64_t)((uintptr_t)outside / (unsigned)bytes_of(dtype)) & (VL - 1);
+    const int64_t before = job->pixels >= VL ? past : 0;
+    for (int64_t c = 0; c < job->channels; c += VL)
+        for (int64_t i = -before; i < job->pixels; i += VL) {
+            const int64_t channel = reach_back(c, job->channels);
+            const int64_t pixel = i < 0 ? 0 : reach_back(i, job->pixels);
+            char *const planes = outside + (channel * outside_step + pixel) * bytes_of(dtype);
+            real *const rows = inside + pixel * inside_step + channel;
+            if (channels == VL && pixels == VL) {
+                if (inwards)
+                    turn_in(dtype, planes, outside_step, rows, inside_step, VL, VL);
+                else
+                    turn_out(dtype, rows, inside_step, planes, outside_step, VL, VL);
+            } else if (inwards) {
+                turn_in(dtype, planes, outside_step, rows, inside_step, channels, pixels);
+            } else {
+                turn_out(dtype, rows, inside_step, planes, outside_step, channels, pixels);
+            }
         }
-    }
 }
 
 /* Converts rows into rows. */
@@ -137,7 +165,8 @@ INLINE void copy(const csep_dtype from_dtype, const void *from, int64_t from_ste
                  int64_t columns)
 {
     for (int64_t row = 0; row < rows; row++)
-        for (int64_t column = 0; column < columns; column += VL) {
+        for (int64_t c = 0; c < columns; c += VL) {
+            const int64_t column = reach_back(c, columns);
             const int64_t count = columns - column;
             const vec v = load_up_to(from_dtype, from, row * from_step + column, count);
             store_up_to(to_dtype, to, row * to_step + column, count, v);
@@ -153,8 +182,7 @@ INLINE void bring_in_as(const csep_dtype dtype, const csep_convert_job *job, con
         copy(dtype, outside, job->pixel_step, REAL_DTYPE, inside, job->inside_step, job->pixels,
              job->channels);
     else
-        turn(dtype, outside, job->channel_step, REAL_DTYPE, inside, job->inside_step, job->channels,
-             job->pixels);
+        turn(dtype, job, (char *)outside, inside, 1);
 }
 
 INLINE void take_out_as(const csep_dtype dtype, const csep_convert_job *job, const void *inside,
@@ -164,8 +192,7 @@ INLINE void take_out_as(const csep_dtype dtype, const csep_convert_job *job, con
         copy(REAL_DTYPE, inside, job->inside_step, dtype, outside, job->pixel_step, job->pixels,
              job->channels);
     else
-        turn(REAL_DTYPE, inside, job->inside_step, dtype, outside, job->channel_step, job->pixels,
-             job->channels);
+        turn(dtype, job, outside, (real *)inside, 0);
 }
 
 static void bring_in(const csep_convert_job *job, const void *outside, void *inside)

@@ -8,6 +8,10 @@
  * to 192 KiB ran alike on a core with 48 KiB of L1 and 2 MiB of L2. */
 #define TILE_BYTES (INT64_C(96) << 10)
 
+/* Input rows that two tiles have in common are brought in twice: with twice the rows, 10 % less
+ * time for 56x56x128 of NCHW. */
+#define STAGED_TILE_BYTES (INT64_C(192) << 10)
+
 /* Gathered inputs are copies, cheap only where they stay in L1. */
 #define GATHERED_BYTES (INT64_C(32) << 10)
 
@@ -158,7 +162,7 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s, int64_t packed_
     const int64_t other_bytes = packed_bytes + (s->staged ? 3 * STAGED_BYTES : 0);
     const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
                                 CSEP_MAX_SCRATCH_BYTES - other_bytes);
-    const int64_t usual = gathered ? GATHERED_BYTES : TILE_BYTES;
+    const int64_t usual = gathered ? GATHERED_BYTES : s->staged ? STAGED_TILE_BYTES : TILE_BYTES;
     const int64_t tile_bytes = s->panels_outer ? large : usual;
     return max64(tile_bytes / (s->depth_chunk * size) - 1, least);
 }
