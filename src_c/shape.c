@@ -63,8 +63,11 @@ static void same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 
 csep_status csep_same_padding(const csep_conv_desc *d, csep_shape *s)
 {
-    if (!d || !s || csep_check_desc(d) != CSEP_OK || s->height < 0 || s->width < 0)
+    if (!d || !s || s->height < 0 || s->width < 0)
         return CSEP_BAD_ARGUMENT;
+    const csep_status status = csep_check_desc(d);
+    if (status != CSEP_OK)
+        return status;
     same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &s->pad_top, &s->pad_bottom);
     same_side(s->width, d->kernel_w, d->stride_w, d->dilation_w, &s->pad_left, &s->pad_right);
     return CSEP_OK;
@@ -73,9 +76,10 @@ csep_status csep_same_padding(const csep_conv_desc *d, csep_shape *s)
 csep_status csep_output_size(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h,
                              int64_t *out_w)
 {
-    if (!d || !s || !out_h || !out_w || csep_check_desc(d) != CSEP_OK)
+    if (!d || !s || !out_h || !out_w)
         return CSEP_BAD_ARGUMENT;
-    return csep_resolve(d, s, out_h, out_w);
+    const csep_status status = csep_check_desc(d);
+    return status == CSEP_OK ? csep_resolve(d, s, out_h, out_w) : status;
 }
 
 csep_status csep_resolve(const csep_conv_desc *d, const csep_shape *s, int64_t *out_h,

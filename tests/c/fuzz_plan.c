@@ -209,8 +209,10 @@ static int has_output(const csep_conv_desc *d, const csep_shape *s, int64_t *out
 {
     *out_h = *out_w = -1;
     const csep_status status = csep_output_size(d, s, out_h, out_w);
-    require(may_be(d, s) == (status != CSEP_BAD_ARGUMENT), "the wrong fields are accepted");
-    if (status == CSEP_BAD_ARGUMENT)
+    const int right = may_be(d, s);
+    require(right ? status != CSEP_BAD_ARGUMENT : status != CSEP_OK,
+            "the wrong fields are accepted");
+    if (!right)
         return 0;
     const int64_t h =
         side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);

@@ -393,6 +393,10 @@ static void bad_descriptors(void)
     csep_conv_desc overflow = simple(most, most);
     overflow.channel_multiplier = overflow.kernel_h = overflow.kernel_w = most;
     CHECK(csep_plan_create(&plan, &overflow, &weights) == CSEP_BAD_SHAPE);
+    csep_shape shape = {.batch = 1, .height = 5, .width = 5};
+    int64_t out_h, out_w;
+    CHECK(csep_output_size(&overflow, &shape, &out_h, &out_w) == CSEP_BAD_SHAPE);
+    CHECK(csep_same_padding(&overflow, &shape) == CSEP_BAD_SHAPE);
 }
 
 static void bad_shapes(void)
