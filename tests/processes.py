@@ -5,6 +5,16 @@ import socket
 import subprocess
 import sys
 
+# For code that runs out of memory: how much more the process may have from now on.
+MEMORY_LIMITS = """
+import resource
+def limit(extra):
+    size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + extra, resource.RLIM_INFINITY))
+def unlimit():
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+"""
+
 
 def run(*command, seconds=300, **options):
     """Run a command, however it ends; return the finished process."""

@@ -6,15 +6,12 @@ import sys
 import time
 
 import pytest
-from processes import output, run_python
+from processes import MEMORY_LIMITS, output, run_python
 
-COMMON = """
-import os, resource, sys, numpy as np, csep
-def limit(extra):
-    size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + extra, resource.RLIM_INFINITY))
-def unlimit():
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+COMMON = (
+    MEMORY_LIMITS
+    + """
+import os, sys, numpy as np, csep
 def refused(call, *args, **kwargs):
     try:
         call(*args, **kwargs)
@@ -22,6 +19,7 @@ def refused(call, *args, **kwargs):
         return True
     return False
 """
+)
 
 
 def words(code):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import output, run_python
+from processes import MEMORY_LIMITS, output, run_python
 
 import csep
 from csep.cores import cgroup_cores, usable_cores
@@ -163,31 +163,32 @@ def test_a_real_cgroup():
         group.rmdir()
 
 
-# OpenMP's runtime ends the process when it cannot make a thread.
-NO_THREADS = """
-import resource, numpy as np, csep
+COMPUTED = (
+    MEMORY_LIMITS
+    + """
+import numpy as np, csep
 op = csep.SeparableConv2D(np.ones((3, 3, 64, 1), "f4"), np.ones((64, 64), "f4"), padding="SAME")
 x = np.ones((1, 64, 64, 64), "f4")
 out = np.empty_like(x)
 expected = op(x, num_threads=1)
-size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY))
+"""
+)
+# OpenMP's runtime ends the process when it cannot make a thread.
+NO_THREADS = """
+limit(4 << 20)
 right = [np.array_equal(op(x, out=out, num_threads=n), expected) for n in (16, 2, 4, 200)]
-resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+unlimit()
 right += [np.array_equal(op(x, out=out, num_threads=n), expected) for n in (2, 4)]
 print(all(right))
 """
 
 
 def test_threads_that_cannot_be_made():
-    assert words(NO_THREADS) == ["True"]
+    assert words(COMPUTED + NO_THREADS) == ["True"]
 
 
 # Threads that a call would have had, if it had not failed or had too little to do, are no threads.
 NEVER_MADE = """
-def limit(extra):
-    size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (size + extra, resource.RLIM_INFINITY))
 large = np.ones((1, 64, 512, 1024), "f4")
 far = csep.DepthwiseConv2D(
     np.ones((3, 3, 64, 1), "f4"), padding="SAME", dilations=255, data_format="NCHW"
@@ -197,12 +198,11 @@ limit(150 << 20)
 try:
     far(large, out=result, num_threads=16)
 except MemoryError:
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    unlimit()
 one_row = csep.DepthwiseConv2D(np.ones((31, 31, 64, 1), "f4"), padding="SAME")
 one_row(np.ones((1, 1, 256, 64), "f4"), num_threads=16)
 """
 
 
 def test_threads_that_were_never_made():
-    at = NO_THREADS.index("size = int")
-    assert words(NO_THREADS[:at] + NEVER_MADE + NO_THREADS[at:]) == ["True"]
+    assert words(COMPUTED + NEVER_MADE + NO_THREADS) == ["True"]

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "csep.h"
-#include "simple.h"
+#include "testing.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +21,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    if (!simple_init())
+    if (!init_or_tell())
         exit(2);
     return 0;
 }
@@ -50,11 +50,6 @@ static int64_t draw_any(input *in)
     memcpy(&value, in->at, count);
     in->at += count;
     return value;
-}
-
-static int64_t bytes_of(csep_dtype dtype)
-{
-    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
 }
 
 static void require(int condition, const char *what)

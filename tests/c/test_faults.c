@@ -11,7 +11,7 @@
 
 #include "crew.h"
 #include "csep.h"
-#include "simple.h"
+#include "testing.h"
 
 void *__real_malloc(size_t bytes);
 void *__real_aligned_alloc(size_t alignment, size_t bytes);
@@ -85,7 +85,7 @@ static csep_status result;
 
 static csep_status run_now(float *to)
 {
-    csep_conv_desc desc = simple(C, CO);
+    csep_conv_desc desc = simple_layer(C, CO);
     desc.dilation_h = desc.dilation_w = now->dilation;
     const csep_weights weights = {dw, NULL, pw, NULL};
     csep_shape shape = {.layout = now->layout, .batch = 1, .height = SIZE, .width = SIZE};
@@ -184,7 +184,7 @@ static int refuse_threads(void)
 
 int main(void)
 {
-    if (!simple_init())
+    if (!init_or_tell())
         return 2;
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         x[i] = (float)(i % 17) - 8.0f;

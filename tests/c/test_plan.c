@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "csep.h"
-#include "simple.h"
+#include "testing.h"
 
 static int failures;
 
@@ -37,11 +37,6 @@ static int64_t draw(int64_t low, int64_t high)
 
 /* Multiples of 1 / 8 below 8: every dtype holds them exactly. */
 static double small_number(void) { return (double)draw(-63, 63) / 8.0; }
-
-static int64_t bytes_of(csep_dtype dtype)
-{
-    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
-}
 
 static uint16_t narrow(csep_dtype dtype, double exact)
 {
@@ -321,7 +316,7 @@ static void one_call_is_a_plan_and_a_call(void)
 {
     const int64_t sizes[][2] = {{64, 64}, {64, 61}, {200, 300}, {700, 512}, {700, 803}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        const csep_conv_desc d = simple(sizes[i][0], sizes[i][1]);
+        const csep_conv_desc d = simple_layer(sizes[i][0], sizes[i][1]);
         csep_shape s = {.batch = 1, .height = 6, .width = 7};
         CHECK(csep_same_padding(&d, &s) == CSEP_OK);
         CHECK(s.pad_top == 1 && s.pad_bottom == 1 && s.pad_left == 1 && s.pad_right == 1);
@@ -352,7 +347,7 @@ static void one_call_is_a_plan_and_a_call(void)
 
 static void bad_descriptors(void)
 {
-    const csep_conv_desc good = simple(2, 3);
+    const csep_conv_desc good = simple_layer(2, 3);
     const float w[64] = {0};
     const csep_weights weights = {w, NULL, w, NULL}, no_dw = {NULL, NULL, w, NULL},
                        no_pw = {w, NULL, NULL, NULL};
@@ -390,7 +385,7 @@ static void bad_descriptors(void)
         CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
     }
     const int64_t most = CSEP_MAX_STEP;
-    csep_conv_desc overflow = simple(most, most);
+    csep_conv_desc overflow = simple_layer(most, most);
     overflow.channel_multiplier = overflow.kernel_h = overflow.kernel_w = most;
     CHECK(csep_plan_create(&plan, &overflow, &weights) == CSEP_BAD_SHAPE);
     csep_shape shape = {.batch = 1, .height = 5, .width = 5};
@@ -401,7 +396,7 @@ static void bad_descriptors(void)
 
 static void bad_shapes(void)
 {
-    const csep_conv_desc good = simple(2, 3);
+    const csep_conv_desc good = simple_layer(2, 3);
     const csep_shape shape = {.batch = 1, .height = 5, .width = 5};
     const float w[64] = {0};
     const csep_weights weights = {w, NULL, w, NULL};
@@ -461,7 +456,7 @@ static void bad_shapes(void)
 int main(int argc, char **argv)
 {
     const int geometries = argc > 1 ? atoi(argv[1]) : 500;
-    if (!simple_init())
+    if (!init_or_tell())
         return 2;
     bad_descriptors();
     bad_shapes();

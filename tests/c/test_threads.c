@@ -11,7 +11,7 @@
 
 #include "crew.h"
 #include "csep.h"
-#include "simple.h"
+#include "testing.h"
 
 /* Work enough for four threads a call. */
 enum { CALLERS = 8, SIZE = 56, C = 32, CO = 48, OUTPUTS = SIZE * SIZE * CO };
@@ -118,9 +118,9 @@ int main(int argc, char **argv)
 {
     if (argc > 1)
         calls = atoi(argv[1]);
-    if (!simple_init())
+    if (!init_or_tell())
         return 2;
-    desc = simple(C, CO);
+    desc = simple_layer(C, CO);
     fill(x, sizeof x / sizeof *x);
     fill(dw, sizeof dw / sizeof *dw);
     fill(pw, sizeof pw / sizeof *pw);

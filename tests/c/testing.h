@@ -1,13 +1,13 @@
 /* What the C tests share. */
-#ifndef SIMPLE_H
-#define SIMPLE_H
+#ifndef TESTING_H
+#define TESTING_H
 
 #include <stdio.h>
 
 #include "csep.h"
 
 /* A separable layer with a 3x3 kernel and nothing else to it. */
-static inline csep_conv_desc simple(int64_t channels, int64_t filters)
+static inline csep_conv_desc simple_layer(int64_t channels, int64_t filters)
 {
     return (csep_conv_desc){.kind = CSEP_SEPARABLE,
                             .in_channels = channels,
@@ -21,8 +21,13 @@ static inline csep_conv_desc simple(int64_t channels, int64_t filters)
                             .dilation_w = 1};
 }
 
+static inline int64_t bytes_of(csep_dtype dtype)
+{
+    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
+}
+
 /* The instruction set that CSEP_ISA asks for; 0, and a word about those there are, without it. */
-static inline int simple_init(void)
+static inline int init_or_tell(void)
 {
     if (csep_init() == CSEP_OK)
         return 1;
