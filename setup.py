@@ -1,7 +1,8 @@
 """Build csep.
 
-One static library per instruction set and one for the rest are linked into a shared library, which
-the extension module and programs in C or Cython use alike.
+One static library for each instruction set and type and one for the rest are linked into a shared
+library, which the extension module and programs in C or Cython use alike.  ``python setup.py
+compile_commands`` writes compile_commands.json: it tells editors how each C file is compiled.
 
 Environment variables read here:
     CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
@@ -10,6 +11,8 @@ Environment variables read here:
     CSEP_LIBRARY     a shared library of csep that was built elsewhere, to be taken as it is
 """
 
+import copy
+import json
 import os
 import platform
 import re
@@ -23,14 +26,17 @@ from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
 from setuptools.command.build_clib import build_clib
 from setuptools.command.build_ext import build_ext
 
+HEADER = Path("src_c/include/csep.h")
+VERSION = ".".join(
+    re.findall(r"define CSEP_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", HEADER.read_text())
+)
 # A program that was linked with csep asks for the library by this name: it must change when the C
 # API does, and so it carries the version up to the part that says so.
-VERSION = re.search(r'__version__ = "(\d+\.\d+)', Path("csep/runtime.py").read_text())[1]
-LIBRARY = f"libcsep.so.{VERSION}"
+LIBRARY = f"libcsep.so.{VERSION.rpartition('.')[0]}"
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
 EXTRA_CFLAGS = os.environ.get("CSEP_CFLAGS", "").split()
@@ -38,15 +44,17 @@ READY_LIBRARY = os.environ.get("CSEP_LIBRARY", "")
 EXTRA_LDFLAGS = os.environ.get("CSEP_LDFLAGS", "").split()
 # No contraction: the generic kernels round every product, on every processor.
 CFLAGS = ["-std=c11", "-O3", "-g0", "-fvisibility=hidden", "-ffp-contract=off", *EXTRA_CFLAGS]
-INCLUDE = ["csep/include", "src_c"]
-C_FILES = sorted(str(path) for folder in INCLUDE for path in Path(folder).rglob("*.[ch]"))
+INCLUDE = ["src_c/include", "src_c"]
+C_FILES = sorted(str(path) for path in Path("src_c").rglob("*.[ch]"))
 HEADERS = [name for name in C_FILES if name.endswith(".h")]
+KERNELS = "src_c/kernels/instance.c"  # compiled once for each vocabulary
 
-ISA_FLAGS = {"generic": []}
+# Folder and compiler flags of each instruction set: isa/<folder>/<name>_<type>.h is its vocabulary.
+INSTRUCTION_SETS = {"generic": ("generic", [])}
 if X86:
-    ISA_FLAGS |= {
-        "avx2": ["-mavx2", "-mfma", "-mf16c"],
-        "avx512": ["-mavx512f", "-mfma"],
+    INSTRUCTION_SETS |= {
+        "avx2": ("x86", ["-mavx2", "-mfma", "-mf16c"]),
+        "avx512": ("x86", ["-mavx512f", "-mfma"]),
     }
 
 
@@ -73,8 +81,14 @@ class BuildLibraries(build_clib):
     def build_libraries(self, libraries):
         """Build, and raise what the first failure raised."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(super().build_libraries, ([one] for one in libraries)):
+            for _ in pool.map(self.build_one, libraries):
                 pass
+
+    def build_one(self, one):
+        """Build one library with its objects in a folder of its own: some share their source."""
+        apart = copy.copy(self)
+        apart.build_temp = os.path.join(self.build_temp, one[0])
+        build_clib.build_libraries(apart, [one])
 
 
 class BuildExt(build_ext):
@@ -92,18 +106,26 @@ class BuildExt(build_ext):
         super().run()
         if not self.inplace:
             self.copy_extensions_to_source()
-        Path("csep", "lib").mkdir(exist_ok=True)
-        shutil.copy2(self.built_library(), Path("csep", "lib", LIBRARY))
+        for built in (self.built_library(), self.built_header()):
+            beside = Path("csep", built.parent.name)
+            beside.mkdir(exist_ok=True)
+            shutil.copy2(built, beside)
 
     def built_library(self):
         """Where the shared library goes: beside the extension module, in lib/."""
         return Path(self.build_lib, "csep", "lib", LIBRARY)
 
+    def built_header(self):
+        """Where the header goes."""
+        return Path(self.build_lib, "csep", "include", HEADER.name)
+
     def build_extensions(self):
         """Link the shared library, then build what is linked with it."""
         self.compiler.set_libraries([])  # the archives, which build_ext would link with everything
         target = self.built_library()
-        target.parent.mkdir(parents=True, exist_ok=True)
+        for built in (target, self.built_header()):
+            built.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(HEADER, self.built_header())
         if READY_LIBRARY:
             shutil.copy2(READY_LIBRARY, target)
         else:
@@ -130,7 +152,34 @@ class BuildExt(build_ext):
 
     def get_outputs(self):
         """All files that are installed."""
-        return [*super().get_outputs(), str(self.built_library())]
+        return [*super().get_outputs(), str(self.built_library()), str(self.built_header())]
+
+
+class CompileCommands(Command):
+    """Write compile_commands.json; a header is checked like the kernels of its instruction set."""
+
+    user_options = ()
+
+    def initialize_options(self):
+        """Nothing to set."""
+
+    def finalize_options(self):
+        """Nothing to check."""
+
+    def run(self):
+        """Write."""
+        flags = {source: config for _, config in all_libraries for source in config["sources"]}
+        entries = []
+        for name in C_FILES:
+            config = flags.get(name, flags[KERNELS])
+            options = [f"-I{folder}" for folder in config["include_dirs"]]
+            options += [f"-D{key}={value}" for key, value in config["macros"] if name in flags]
+            for isa, (folder, isa_flags) in INSTRUCTION_SETS.items():
+                if f"/{folder}/{isa}_" in name:
+                    options += isa_flags
+            command = ["cc", *config["cflags"], *options, "-x", "c", "-fsyntax-only", name]
+            entries.append({"directory": str(Path.cwd()), "file": name, "arguments": command})
+        Path("compile_commands.json").write_text(json.dumps(entries, indent=1))
 
 
 OPENMP = ["-fopenmp"] if openmp_works() else []
@@ -149,41 +198,38 @@ def library(name, sources, cflags=(), macros=()):
     }
 
 
-base_macros = [("CSEP_X86", "1")] if X86 else []
-base_sources = [
-    f"src_c/{name}.c"
-    for name in (
-        "shape",
-        "plan",
-        "schedule",
-        "tile",
-        "execute",
-        "crew",
-        "scratch",
-        "survivor",
-        "cpu",
-    )
-]
+base_sources = [name for name in C_FILES if name.endswith(".c") and name != KERNELS]
 kernel_libraries = [
-    library(f"csep_{isa}_{real}", [f"src_c/isa/{isa}_{real}.c"], flags)
-    for isa, flags in ISA_FLAGS.items()
+    library(
+        f"csep_{isa}_{real}",
+        [KERNELS],
+        flags,
+        [("CSEP_VOCABULARY", f'"isa/{folder}/{isa}_{real}.h"')],
+    )
+    for isa, (folder, flags) in INSTRUCTION_SETS.items()
     for real in ("f32", "f64")
 ]
 kernel_names = [name for name, _ in kernel_libraries]
+base = library("csep_base", base_sources, OPENMP, [("CSEP_X86", "1")] if X86 else [])
+all_libraries = [base, *kernel_libraries]
 
 core = Extension(
     "csep._core",
     ["csep/_core.pyx"],
-    include_dirs=["csep/include", numpy.get_include()],
+    include_dirs=[*INCLUDE[:1], numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", *EXTRA_CFLAGS],
     extra_link_args=["-Wl,-rpath,$ORIGIN/lib", *EXTRA_LDFLAGS],
-    depends=[*C_FILES, "csep/__init__.pxd"],
+    depends=[str(HEADER), "csep/__init__.pxd", *map(str, Path("csep").glob("*.pxi"))],
 )
 
-base = library("csep_base", base_sources, OPENMP, base_macros)
 setup(
-    libraries=[] if READY_LIBRARY else [base, *kernel_libraries],
+    version=VERSION,
+    libraries=[] if READY_LIBRARY else all_libraries,
     ext_modules=cythonize([core], language_level=3, build_dir="build/cython"),
-    cmdclass={"build_clib": BuildLibraries, "build_ext": BuildExt},
+    cmdclass={
+        "build_clib": BuildLibraries,
+        "build_ext": BuildExt,
+        "compile_commands": CompileCommands,
+    },
 )

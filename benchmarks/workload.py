@@ -148,8 +148,8 @@ class Row:
         """Return an array for the result."""
         return aligned_empty(self.laid_out(self.output_shape), dtype_of(self.dtype))
 
-    def operator(self, arrays):
-        """Return the prepared operator."""
+    def operator(self, arrays, csep=csep):
+        """Return the prepared operator, of this csep or of another build."""
         kernels, bias = arrays[1:-1], arrays[-1]
         if self.kind == "pointwise":
             return csep.PointwiseConv2D(*kernels, bias, data_format=self.layout)
@@ -160,7 +160,7 @@ class Row:
         }[self.kind]
         return cls(*kernels, bias, self.stride, self.padding, data_format=self.layout)
 
-    def function(self, arrays, **keywords):
+    def function(self, arrays, csep=csep, **keywords):
         """Return a call of the functional API."""
         x, *kernels, bias = arrays
         keywords |= {"data_format": self.layout}

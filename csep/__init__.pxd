@@ -25,7 +25,7 @@ cdef extern from "csep.h" nogil:
         CSEP_NHWC
         CSEP_NCHW
 
-    ctypedef enum csep_function:
+    ctypedef enum csep_activation_kind:
         CSEP_LINEAR
         CSEP_RELU
         CSEP_RELU6
@@ -40,7 +40,7 @@ cdef extern from "csep.h" nogil:
         CSEP_GELU_TANH
 
     ctypedef struct csep_activation:
-        csep_function function
+        csep_activation_kind kind
         double alpha
 
     ctypedef struct csep_conv_desc:
@@ -63,18 +63,29 @@ cdef extern from "csep.h" nogil:
         const void *dw
         const void *dw_bias
         const void *pw
+        const void *w
         const void *bias
 
-    ctypedef struct csep_shape:
+    ctypedef enum csep_padding:
+        CSEP_EXPLICIT
+        CSEP_SAME
+
+    ctypedef struct csep_input:
         csep_dtype dtype
         csep_layout layout
         int64_t batch
         int64_t height
         int64_t width
+        csep_padding padding
         int64_t pad_top
         int64_t pad_bottom
         int64_t pad_left
         int64_t pad_right
+
+    ctypedef struct csep_geometry:
+        csep_input input
+        int64_t out_h
+        int64_t out_w
 
     ctypedef struct csep_plan:
         pass
@@ -91,14 +102,21 @@ cdef extern from "csep.h" nogil:
     const char *csep_isa_available()
     int csep_has_openmp()
     int csep_thread_limit()
-    csep_status csep_output_size(const csep_conv_desc *, const csep_shape *, int64_t *, int64_t *)
+    csep_status csep_resolve(const csep_conv_desc *, const csep_input *, csep_geometry *)
+    csep_status csep_output_size(const csep_conv_desc *, const csep_input *, int64_t *, int64_t *)
+    csep_status csep_same_padding(const csep_conv_desc *, csep_input *)
     csep_status csep_plan_create(csep_plan **, const csep_conv_desc *, const csep_weights *)
-    csep_status csep_same_padding(const csep_conv_desc *, csep_shape *)
-    csep_status csep_convolve(const csep_conv_desc *, const csep_shape *, const csep_weights *,
-                              const void *, const void *, void *, int)
-    csep_status csep_execute(const csep_plan *, const csep_shape *, const void *, const void *,
+    csep_status csep_plan_resolve(const csep_plan *, const csep_input *, csep_geometry *)
+    csep_status csep_execute(const csep_plan *, const csep_input *, const void *, const void *,
                              void *, int)
-    int64_t csep_scratch_bytes(const csep_plan *, const csep_shape *, int)
+    csep_status csep_execute_resolved(const csep_plan *, const csep_geometry *, const void *,
+                                      const void *, void *, int)
+    csep_status csep_convolve(const csep_conv_desc *, const csep_input *, const csep_weights *,
+                              const void *, const void *, void *, int)
+    csep_status csep_convolve_resolved(const csep_conv_desc *, const csep_geometry *,
+                                       const csep_weights *, const void *, const void *,
+                                       void *, int)
+    int64_t csep_scratch_bytes(const csep_plan *, const csep_input *, int)
     int64_t csep_plan_bytes(const csep_plan *)
     void csep_plan_destroy(csep_plan *)
     const char *csep_status_string(csep_status)

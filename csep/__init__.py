@@ -1,10 +1,6 @@
 """Depthwise-separable convolution for NumPy arrays at the speed the CPU allows."""
 
-from .accounting import count_params, summary
-from .keras import from_keras
-from .layers import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
-from .native import get_include, get_library
-from .ops import (
+from .functional import (
     conv2d,
     depthwise_conv1d,
     depthwise_conv2d,
@@ -12,7 +8,18 @@ from .ops import (
     separable_conv1d,
     separable_conv2d,
 )
-from .runtime import __version__, get_isa, get_num_threads, set_num_threads, show_config
+from .importers import from_keras
+from .operators import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D, summary
+from .runtime import (
+    __version__,
+    get_include,
+    get_isa,
+    get_library,
+    get_num_threads,
+    set_num_threads,
+    show_config,
+)
+from .spec.counts import count_params
 
 __all__ = [
     "Conv2D",

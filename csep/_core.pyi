@@ -6,16 +6,16 @@ from typing_extensions import Self, disjoint_base
 
 MAX_STEP: int
 MAX_THREADS: int
-C_VERSION: str
+VERSION: str
 SEPARABLE: int
 DEPTHWISE: int
 CONV: int
+POINTWISE: int
 ACTIVATIONS: dict[str, tuple[int, float]]
-LAYOUTS: dict[str, int]
 
 _Array = NDArray[Any]
 _Pair = tuple[int, int]
-_Activation = tuple[int, float]
+_Activation = str | tuple[str, float] | None
 
 def set_default_threads(n: int) -> None: ...
 def get_default_threads() -> int: ...
@@ -25,13 +25,13 @@ def has_openmp() -> bool: ...
 def fma_probe(iterations: int, double_precision: bool = False) -> float: ...
 def read_probe(array: NDArray[np.float32], repeats: int = 1) -> float: ...
 def write_probe(array: NDArray[np.float32], repeats: int = 1) -> None: ...
-def know_bfloat16(array: _Array) -> None: ...
 def convolve(
     kind: int,
+    rank: int,
     x: Any,
     dw: Any,
-    pw: Any,
-    dw_bias: Any,
+    matrix: Any,
+    depthwise_bias: Any,
     bias: Any,
     residual: Any,
     strides: Any,
@@ -42,36 +42,57 @@ def convolve(
     data_format: Any,
     out: Any,
     num_threads: Any,
-) -> _Array | None: ...
-
-class NoPlan:
-    def fast(self, x: Any, residual: Any, out: Any, num_threads: Any) -> None: ...
+) -> _Array: ...
 
 @disjoint_base
 class Plan:
     def __new__(
         cls,
         kind: int,
-        channels: int,
-        dw: _Array | None,
-        pw: _Array | None,
-        dw_bias: _Array | None,
-        bias: _Array | None,
-        strides: _Pair,
-        dilations: _Pair,
-        depthwise_activation: _Activation,
-        activation: _Activation,
-        data_format: str,
+        rank: int,
+        dw: Any,
+        matrix: Any,
+        depthwise_bias: Any,
+        bias: Any,
+        strides: Any,
+        padding: Any,
+        dilations: Any,
+        depthwise_activation: Any,
+        activation: Any,
+        data_format: Any,
     ) -> Self: ...
-    def fast(self, x: Any, residual: Any, out: Any, num_threads: Any) -> _Array | None: ...
-    def run(
-        self,
-        x: _Array,
-        residual: _Array | None,
-        out: _Array | None,
-        pads: tuple[_Pair, _Pair],
-        num_threads: int,
-    ) -> _Array: ...
-    def scratch_bytes(self, x: _Array, pads: tuple[_Pair, _Pair], num_threads: int) -> int: ...
+    def run(self, x: Any, residual: Any, out: Any, num_threads: Any) -> _Array: ...
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]: ...
+    def scratch_bytes(self, x: _Array, num_threads: int) -> int: ...
+    @property
+    def dw(self) -> _Array | None: ...
+    @property
+    def matrix(self) -> _Array | None: ...
+    @property
+    def depthwise_bias(self) -> _Array | None: ...
+    @property
+    def bias(self) -> _Array | None: ...
+    @property
+    def kernel_size(self) -> _Pair: ...
+    @property
+    def channels(self) -> int | None: ...
+    @property
+    def filters(self) -> int | None: ...
+    @property
+    def channel_multiplier(self) -> int: ...
+    @property
+    def strides(self) -> _Pair: ...
+    @property
+    def dilations(self) -> _Pair: ...
+    @property
+    def padding(self) -> str | tuple[_Pair, _Pair]: ...
+    @property
+    def data_format(self) -> str: ...
+    @property
+    def depthwise_activation(self) -> _Activation: ...
+    @property
+    def activation(self) -> _Activation: ...
     @property
     def nbytes(self) -> int: ...
+    @property
+    def packed_count(self) -> int: ...

@@ -1,53 +1,44 @@
 # cython: boundscheck=False, wraparound=False, embedsignature=True, auto_pickle=False
 # cython: autotestdict=False
-"""The only file that touches C: plans, thread default, probes.
+"""The only file that touches C: arguments in, plans, calls, probes.
 
-Checks here protect memory; the messages a user should read are raised above, in geometry.py and
-arrays.py.
+A call goes one way.  ``_arguments.pxi`` turns what the user wrote into C's numbers, `plain` makes
+plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `read_residual` and
+`read_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API; a
+`Plan` keeps what an operator's arguments fix, with weights packed for each number of channels.
 """
 
+cimport cython
 cimport numpy as cnp
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
+import math
+from numbers import Real
+
+import numpy as np
+
 from csep cimport *
+
+from csep.spec.arrays import as_plain, check_out, is_bfloat16, rank as rank_of, share_memory
 
 cnp.import_array()
 
 cdef extern from "numpy/arrayobject.h":
+    int NPY_USERDEF                         # type numbers from here on are registered ones
     bint PyArray_ISCARRAY(cnp.ndarray)      # C-contiguous, aligned, native, writable
     bint PyArray_ISCARRAY_RO(cnp.ndarray)   # ... or read-only
     object PyArray_Empty(int, cnp.npy_intp *, cnp.dtype, int)
 
 MAX_STEP = CSEP_MAX_STEP
 MAX_THREADS = CSEP_MAX_THREADS
-SEPARABLE, DEPTHWISE, CONV = CSEP_SEPARABLE, CSEP_DEPTHWISE, CSEP_CONV
+VERSION = csep_version().decode()
 
-# Activation by name: its number in C and the alpha it has when none is given.
-ACTIVATIONS = {
-    "linear": (CSEP_LINEAR, 0.0),
-    "relu": (CSEP_RELU, 0.0),
-    "relu6": (CSEP_RELU6, 0.0),
-    "leaky_relu": (CSEP_LEAKY_RELU, 0.2),
-    "elu": (CSEP_ELU, 1.0),
-    "sigmoid": (CSEP_SIGMOID, 0.0),
-    "tanh": (CSEP_TANH, 0.0),
-    "silu": (CSEP_SILU, 0.0),
-    "swish": (CSEP_SILU, 0.0),
-    "hard_sigmoid": (CSEP_HARD_SIGMOID, 0.0),
-    "hard_silu": (CSEP_HARD_SILU, 0.0),
-    "hard_swish": (CSEP_HARD_SILU, 0.0),
-    "gelu": (CSEP_GELU, 0.0),
-    "gelu_tanh": (CSEP_GELU_TANH, 0.0),
-}
-LAYOUTS = {
-    "NHWC": CSEP_NHWC,
-    "channels_last": CSEP_NHWC,
-    "NCHW": CSEP_NCHW,
-    "channels_first": CSEP_NCHW,
-}
-C_VERSION = csep_version().decode()
+# Operators; a pointwise one is CSEP_CONV in C.
+SEPARABLE, DEPTHWISE, CONV, POINTWISE = CSEP_SEPARABLE, CSEP_DEPTHWISE, CSEP_CONV, CSEP_CONV + 1
+cdef enum:
+    POINTWISE_ = 3
 
 if csep_init() != CSEP_OK:
     raise ImportError(
@@ -117,27 +108,63 @@ def write_probe(float[::1] array not None, int repeats=1):
             csep_write_probe(&array[0], array.shape[0])
 
 
-cdef raise_status(csep_status status):
-    message = csep_status_string(status).decode()
-    if status == CSEP_NO_MEMORY:
-        raise MemoryError(message)
-    raise ValueError(message)
+include "_arguments.pxi"
 
+# Names of axes, for messages.
+cdef tuple IMAGE_NHWC = ("N", "H", "W", "C")
+cdef tuple IMAGE_NCHW = ("N", "C", "H", "W")
+cdef tuple SEQUENCE_NHWC = ("N", "L", "C")
+cdef tuple SEQUENCE_NCHW = ("N", "C", "L")
+cdef tuple DW_AXES = ("kh", "kw", "C", "M")
+cdef tuple DW_AXES_1D = ("k", "C", "M")
+cdef tuple W_AXES = ("kh", "kw", "C", "CO")
+cdef tuple W_AXES_1D = ("k", "C", "CO")
+cdef tuple BIAS_AXES = ("CO",)
+# Of pointwise weights: in two axes, or with those of a 1x1 kernel before; alone, or behind dw.
+cdef tuple ALONE = ("C", "CO")
+cdef tuple ALONE_1D = ("1", "C", "CO")
+cdef tuple ALONE_2D = ("1", "1", "C", "CO")
+cdef tuple BEHIND = ("C * M", "CO")
+cdef tuple BEHIND_1D = ("1", "C * M", "CO")
+cdef tuple BEHIND_2D = ("1", "1", "C * M", "CO")
+
+# How many numbers of channels an operator for any number of them keeps its weights packed for.
+cdef enum:
+    MOST_PACKED = 16
+
+
+cdef struct Convolution:
+    # What the arguments of an operator say.
+    csep_conv_desc desc        # in_channels is -1 while any number will do
+    csep_input input           # layout and padding
+    int kind
+    int rank                   # of x: IMAGE or SEQUENCE
+    int padding                # VALID, SAME, CAUSAL or IN_PIXELS
+    int64_t kernel_channels    # C of dw: 1 where all channels share a kernel
+
+
+cdef inline tuple x_axes(int rank, csep_layout layout):
+    if rank == IMAGE:
+        return IMAGE_NCHW if layout == CSEP_NCHW else IMAGE_NHWC
+    return SEQUENCE_NCHW if layout == CSEP_NCHW else SEQUENCE_NHWC
+
+
+# ---- Arrays
 
 # The type number that ml_dtypes has registered for bfloat16, once an array of it was seen.
 cdef int bfloat16 = -1
 
 
-def know_bfloat16(cnp.ndarray array not None):
-    """Learn the type number of bfloat16 from an array of it."""
+cdef int registered_dtype_of(cnp.ndarray array) except -2:
+    """The csep_dtype of an array of a type that some package has registered, or -1."""
     global bfloat16
-    bfloat16 = cnp.PyArray_TYPE(array)
+    if cnp.PyArray_TYPE(array) != bfloat16 and is_bfloat16(array.dtype):
+        bfloat16 = cnp.PyArray_TYPE(array)
+    return CSEP_BF16 if cnp.PyArray_TYPE(array) == bfloat16 else -1
 
 
-cdef inline int dtype_of(object array) noexcept:
-    """The csep_dtype of an ndarray that C may read as it lies, or -1."""
-    if not cnp.PyArray_CheckExact(array) or not PyArray_ISCARRAY_RO(<cnp.ndarray>array):
-        return -1
+cdef inline int dtype_of(object array) except -2:
+    """The csep_dtype of an ndarray, or -1."""
     cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
     if number == cnp.NPY_FLOAT32:
         return CSEP_F32
@@ -145,16 +172,42 @@ cdef inline int dtype_of(object array) noexcept:
         return CSEP_F64
     if number == cnp.NPY_FLOAT16:
         return CSEP_F16
-    return CSEP_BF16 if number == bfloat16 else -1
+    return registered_dtype_of(<cnp.ndarray>array) if number >= NPY_USERDEF else -1
+
+
+cdef inline object plain(value, str name, tuple axes):
+    """An array that C may read as it lies; value itself wherever it is one."""
+    if (cnp.PyArray_CheckExact(value) and PyArray_ISCARRAY_RO(<cnp.ndarray>value)
+            and dtype_of(value) >= 0 and cnp.PyArray_NDIM(<cnp.ndarray>value) == len(axes)):
+        return value
+    return as_plain(value, name, axes)
+
+
+cdef inline object plain_weights(value, str name, tuple axes):
+    """A plain array in the dtype that sums are held in."""
+    array = plain(value, name, axes)
+    cdef int dtype = dtype_of(array)
+    return array if dtype == CSEP_F32 or dtype == CSEP_F64 else array.astype(np.float32)
 
 
 cdef inline csep_dtype real_of(int dtype) noexcept:
-    """What sums of that dtype are held in, which is the dtype of weights."""
+    """What sums of that dtype are held in."""
     return CSEP_F64 if dtype == CSEP_F64 else CSEP_F32
 
 
-cdef inline bint is_plain(object array, int dtype, int ndim) noexcept:
-    return dtype_of(array) == dtype and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim
+cdef refuse_real(array, str name, csep_dtype real, str other):
+    wanted = "float64" if real == CSEP_F64 else "float32, float16 or bfloat16"
+    came = "float64" if real == CSEP_F64 else "float32"
+    raise TypeError(
+        f"{name}: expected {wanted} to go with {other} of {came}, got {array.dtype}"
+    )
+
+
+cdef inline int check_real(array, str name, csep_dtype real, str other) except -1:
+    """That an array can be summed with weights of that dtype."""
+    if real_of(dtype_of(array)) != real:
+        refuse_real(array, name, real, other)
+    return 0
 
 
 cdef inline void *data_of(object array) noexcept:
@@ -162,327 +215,647 @@ cdef inline void *data_of(object array) noexcept:
     return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
-cdef inline bint overlap(object a, object b) noexcept:
-    """Whether two contiguous arrays share memory; False for None."""
-    if a is None or b is None:
+cdef bint touches(cnp.ndarray array, const char *start, const char *end) noexcept:
+    """Whether the memory that an array spans, gaps included, reaches between these."""
+    cdef const char *low = <const char *>cnp.PyArray_DATA(array)
+    cdef const char *high = low + cnp.PyArray_ITEMSIZE(array)
+    cdef cnp.npy_intp reach
+    cdef int i
+    for i in range(cnp.PyArray_NDIM(array)):
+        reach = (cnp.PyArray_DIM(array, i) - 1) * cnp.PyArray_STRIDE(array, i)
+        if cnp.PyArray_DIM(array, i) == 0:
+            return False
+        if reach < 0:
+            low += reach
+        else:
+            high += reach
+    return low < end and start < high
+
+
+cdef inline bint near(array, value, const char *start, const char *end) noexcept:
+    """Whether an argument may share memory with what lies between: the plain array, or what it was
+    made of."""
+    cdef const char *own
+    if array is None:
         return False
-    cdef char *first = <char *>data_of(a)
-    cdef char *second = <char *>data_of(b)
-    return (first < second + cnp.PyArray_NBYTES(<cnp.ndarray>b)
-            and second < first + cnp.PyArray_NBYTES(<cnp.ndarray>a))
+    own = <const char *>cnp.PyArray_DATA(<cnp.ndarray>array)
+    if own < end and start < own + cnp.PyArray_NBYTES(<cnp.ndarray>array):
+        return True
+    return (value is not array and cnp.PyArray_Check(value)
+            and touches(<cnp.ndarray>value, start, end))
 
 
-cdef inline int threads_of(num_threads) noexcept:
-    """The thread count of a call, or 0 where it needs a second look."""
-    if num_threads is None:
-        return usual_threads()
-    if type(num_threads) is int and 1 <= num_threads <= CSEP_MAX_THREADS:
-        return num_threads
+cdef int check_apart(out, tuple arguments) except -1:
+    """That out shares no element with (plain array, what it was made of, name) that are near it."""
+    for array, value, name in arguments:
+        for one in (array, value):
+            if isinstance(one, np.ndarray) and share_memory(out, one):
+                raise ValueError(
+                    f"out: expected memory of its own, got an array that overlaps {name}"
+                )
     return 0
 
 
-cdef inline int64_t step_of(value) noexcept:
-    """An int from 1 to the longest step, or 0."""
-    return value if type(value) is int and 1 <= value <= CSEP_MAX_STEP else 0
+# ---- Weights
+
+@cython.final
+@cython.freelist(8)
+@cython.no_gc  # arrays do not refer back to it
+cdef class Weights:
+    """The arrays of an operator, plain and of one real dtype; None where there is none."""
+
+    cdef object dw, matrix, depthwise_bias, bias
+
+    cdef void into(self, csep_weights *c) noexcept:
+        memset(c, 0, sizeof(c[0]))
+        c.dw, c.dw_bias, c.bias = data_of(self.dw), data_of(self.depthwise_bias), data_of(self.bias)
+        c.pw = data_of(self.matrix)
+        c.w = c.pw  # C takes the one that its kind has
 
 
-cdef inline bint steps_of(value, int64_t *vertical, int64_t *horizontal) noexcept:
-    """Read an int or a tuple of two; False where it needs a second look."""
-    if type(value) is tuple and len(value) == 2:
-        vertical[0], horizontal[0] = step_of(value[0]), step_of(value[1])
-    else:
-        vertical[0] = horizontal[0] = step_of(value)
-    return vertical[0] > 0 and horizontal[0] > 0
+cdef str matrix_name(int kind):
+    return "w" if kind == CSEP_CONV else "pw"
 
 
-cdef inline bint activation_of(value, csep_activation *activation) noexcept:
-    """Read None or a name; False where it needs a second look."""
+cdef inline int check_not_empty(array, str name) except -1:
+    if cnp.PyArray_SIZE(<cnp.ndarray>array) == 0:
+        raise ValueError(f"{name}: expected no empty axis, got shape {array.shape}")
+    return 0
+
+
+cdef object read_pointwise(value, str name, tuple flat, tuple whole):
+    """Pointwise weights, whose axes have one of these two lists of names."""
+    cdef int axes = (
+        cnp.PyArray_NDIM(<cnp.ndarray>value) if cnp.PyArray_Check(value) else rank_of(value)
+    )
+    cdef tuple names = flat if axes == 2 else whole
+    array = plain_weights(value, name, names)
+    cdef int i
+    for i in range(cnp.PyArray_NDIM(<cnp.ndarray>array) - 2):
+        if cnp.PyArray_DIM(<cnp.ndarray>array, i) != 1:
+            raise ValueError(f"{name}: expected shape ({', '.join(names)}), got {array.shape}")
+    return array
+
+
+cdef object read_bias(value, str name, int64_t count, csep_dtype real, weights, str of):
+    """A bias of so many entries, or None; count -1: of any number."""
     if value is None:
-        activation.function, activation.alpha = CSEP_LINEAR, 0.0
-        return True
-    found = ACTIVATIONS.get(value) if type(value) is str else None
-    if found is None:
-        return False
-    activation.function, activation.alpha = <csep_function><int>found[0], found[1]
-    return True
+        return None
+    bias = plain_weights(value, name, BIAS_AXES)
+    check_real(bias, name, real, of)
+    if count >= 0 and cnp.PyArray_DIM(<cnp.ndarray>bias, 0) != count:
+        raise ValueError(
+            f"{name}: expected shape ({count},) to go with {of} of shape {weights.shape}, "
+            f"got {bias.shape}"
+        )
+    return bias
 
 
-cdef inline int layout_of(data_format) noexcept:
-    """The csep_layout of a name, or -1."""
-    if type(data_format) is not str:
-        return -1
-    if data_format == "NHWC":
-        return CSEP_NHWC
-    found = LAYOUTS.get(data_format)
-    return -1 if found is None else found
+cdef inline void read_kernel(Convolution *c, array, int64_t *outputs) noexcept:
+    """Sides and channels of an array of weights, whose last axis is the outputs."""
+    cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>array)
+    cdef int last = cnp.PyArray_NDIM(<cnp.ndarray>array) - 1
+    c.desc.kernel_h = dims[last - 3] if last > 2 else 1
+    c.desc.kernel_w = dims[last - 2] if last > 1 else 1
+    c.kernel_channels, outputs[0] = dims[last - 1], dims[last]
 
 
-cdef inline void read_shape(object x, csep_layout layout, csep_shape *shape,
+cdef int read_depthwise(Convolution *c, Weights w, value) except -1:
+    """What dw says: kernel, multiplier, and the input channels unless it is shared."""
+    w.dw = plain_weights(value, "dw", DW_AXES if c.rank == IMAGE else DW_AXES_1D)
+    check_not_empty(w.dw, "dw")
+    c.desc.dtype = real_of(dtype_of(w.dw))
+    read_kernel(c, w.dw, &c.desc.channel_multiplier)
+    return 0
+
+
+cdef int read_ordinary(Convolution *c, Weights w, value) except -1:
+    """What the weights of a convolution say whose outputs see every input channel."""
+    cdef str name = matrix_name(c.kind)
+    if c.kind == POINTWISE_:
+        w.matrix = read_pointwise(value, name, ALONE, ALONE_2D if c.rank == IMAGE else ALONE_1D)
+    else:
+        w.matrix = plain_weights(value, name, W_AXES if c.rank == IMAGE else W_AXES_1D)
+    check_not_empty(w.matrix, name)
+    c.desc.dtype = real_of(dtype_of(w.matrix))
+    c.desc.channel_multiplier = 1
+    read_kernel(c, w.matrix, &c.desc.out_channels)
+    return 0
+
+
+cdef int64_t read_pointwise_half(Convolution *c, Weights w, value) except -1:
+    """What pw says beside dw; return the input channels, which it tells of a shared kernel."""
+    cdef int64_t m = c.desc.channel_multiplier, rows
+    w.matrix = read_pointwise(value, "pw", BEHIND, BEHIND_2D if c.rank == IMAGE else BEHIND_1D)
+    check_real(w.matrix, "pw", c.desc.dtype, "dw")
+    check_not_empty(w.matrix, "pw")
+    cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>w.matrix)
+    cdef int last = cnp.PyArray_NDIM(<cnp.ndarray>w.matrix) - 1
+    rows, c.desc.out_channels = dims[last - 1], dims[last]
+    if rows != c.kernel_channels * m and not (c.kernel_channels == 1 and rows % m == 0):
+        raise ValueError(
+            f"pw: expected {c.kernel_channels * m} rows, C * M of dw with shape {w.dw.shape}, "
+            f"got shape {w.matrix.shape}"
+        )
+    return rows // m
+
+
+cdef int64_t channels_of_bias(Convolution *c, Weights w) except -1:
+    """The input channels that a bias tells of a shared kernel."""
+    cdef int64_t m = c.desc.channel_multiplier
+    cdef int64_t count = cnp.PyArray_DIM(<cnp.ndarray>w.bias, 0)
+    if count == 0 or count % m:
+        raise ValueError(
+            f"bias: expected shape (C * {m},), C * M of dw with shape {w.dw.shape}, "
+            f"got {w.bias.shape}"
+        )
+    return count // m
+
+
+cdef Weights read_weights(Convolution *c, dw, matrix, depthwise_bias, bias):
+    """Fill in what the weights say; in_channels is -1 where they leave it open."""
+    cdef Weights w = Weights.__new__(Weights)
+    cdef int64_t channels
+    c.desc.kind = CSEP_CONV if c.kind == POINTWISE_ else <csep_kind>c.kind
+    if c.desc.kind == CSEP_CONV:
+        read_ordinary(c, w, matrix)
+        channels = c.kernel_channels
+    else:
+        read_depthwise(c, w, dw)
+        channels = c.kernel_channels
+        if c.kind == CSEP_SEPARABLE:
+            channels = read_pointwise_half(c, w, matrix)
+            w.depthwise_bias = read_bias(
+                depthwise_bias, "depthwise_bias", channels * c.desc.channel_multiplier,
+                c.desc.dtype, w.dw, "dw",
+            )
+    if c.kind == CSEP_DEPTHWISE:
+        w.bias = read_bias(
+            bias, "bias", -1 if channels == 1 else channels * c.desc.channel_multiplier,
+            c.desc.dtype, w.dw, "dw",
+        )
+        if channels == 1:
+            channels = -1 if w.bias is None else channels_of_bias(c, w)
+    else:
+        w.bias = read_bias(
+            bias, "bias", c.desc.out_channels, c.desc.dtype, w.matrix, matrix_name(c.kind)
+        )
+    set_channels(&c.desc, c.kernel_channels, channels)
+    return w
+
+
+cdef inline void set_channels(csep_conv_desc *desc, int64_t kernel_channels,
+                              int64_t channels) noexcept:
+    """Fill in what the number of input channels fixes."""
+    desc.in_channels = channels
+    desc.shared_kernel = kernel_channels != channels and desc.kind != CSEP_CONV
+    if desc.kind == CSEP_DEPTHWISE:
+        desc.out_channels = channels * desc.channel_multiplier
+
+
+cdef int read_settings(Convolution *c, strides, padding, dilations, depthwise_activation,
+                       activation, data_format) except -1:
+    """Fill in everything but the weights."""
+    c.input.layout = <csep_layout>read_layout(data_format, c.rank)
+    read_steps(strides, "strides", c.rank, c.input.layout, &c.desc.stride_h, &c.desc.stride_w)
+    read_steps(dilations, "dilations", c.rank, c.input.layout, &c.desc.dilation_h,
+               &c.desc.dilation_w)
+    c.padding = read_padding(padding, c.rank, &c.input)
+    read_activation(depthwise_activation, "depthwise_activation", &c.desc.depthwise_activation)
+    return read_activation(activation, "activation", &c.desc.activation)
+
+
+cdef inline void finish_padding(Convolution *c) noexcept:
+    """CAUSAL in pixels: all before, so that a step sees none that follows it."""
+    if c.padding == CAUSAL:
+        c.input.pad_left = (c.desc.kernel_w - 1) * c.desc.dilation_w
+
+
+# ---- Sizes
+
+cdef inline void read_sizes(const cnp.npy_intp *dims, int rank, csep_input *into,
                             int64_t *channels) noexcept:
-    """Fill in what an array of rank 4 tells."""
-    cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>x)
-    cdef int first = 2 if layout == CSEP_NCHW else 1
-    shape.layout = layout
-    shape.batch, shape.height, shape.width = dims[0], dims[first], dims[first + 1]
-    channels[0] = dims[1 if layout == CSEP_NCHW else 3]
+    """Batch, height, width and channels of an array of the input's layout."""
+    cdef int spatial = 2 if into.layout == CSEP_NCHW else 1
+    into.batch = dims[0]
+    into.height = dims[spatial] if rank == IMAGE else 1
+    into.width = dims[spatial + (rank == IMAGE)]
+    channels[0] = dims[1 if into.layout == CSEP_NCHW else rank - 1]
 
 
-cdef inline void output_dims(const csep_shape *shape, int64_t out_h, int64_t out_w, int64_t co,
+cdef inline void output_dims(const csep_geometry *geometry, int rank, int64_t channels,
                              cnp.npy_intp *dims) noexcept:
-    cdef int first = 2 if shape.layout == CSEP_NCHW else 1
-    dims[0], dims[first], dims[first + 1] = shape.batch, out_h, out_w
-    dims[1 if shape.layout == CSEP_NCHW else 3] = co
+    cdef int spatial = 2 if geometry.input.layout == CSEP_NCHW else 1
+    dims[0] = geometry.input.batch
+    if rank == IMAGE:
+        dims[spatial] = geometry.out_h
+    dims[spatial + (rank == IMAGE)] = geometry.out_w
+    dims[1 if geometry.input.layout == CSEP_NCHW else rank - 1] = channels
 
 
-cdef inline object empty_like(object x, cnp.npy_intp *dims):
-    """A fresh array of x's dtype."""
-    cdef cnp.dtype descr = (<cnp.ndarray>x).descr
-    Py_INCREF(descr)  # which the call takes over
-    return PyArray_Empty(4, dims, descr, 0)
+cdef tuple tuple_of(const cnp.npy_intp *dims, int rank):
+    return tuple([dims[i] for i in range(rank)])
 
 
-cdef inline bint fits(object array, int dtype, const cnp.npy_intp *dims) noexcept:
-    """Whether array is a plain one of this dtype and shape."""
-    if not is_plain(array, dtype, 4):
-        return False
-    cdef cnp.npy_intp *own = cnp.PyArray_DIMS(<cnp.ndarray>array)
-    return (own[0] == dims[0] and own[1] == dims[1] and own[2] == dims[2] and own[3] == dims[3])
+cdef object padding_as_written(const Convolution *c):
+    """What `read_padding` turns into this."""
+    if c.padding == IN_PIXELS and c.rank == SEQUENCE:
+        return c.input.pad_left, c.input.pad_right
+    if c.padding == IN_PIXELS:
+        return ((c.input.pad_top, c.input.pad_bottom), (c.input.pad_left, c.input.pad_right))
+    return {VALID: "VALID", SAME: "SAME", CAUSAL: "CAUSAL"}[c.padding]
 
 
-cdef inline bint has_entries(object bias, csep_dtype real, int64_t count) noexcept:
-    """Whether bias is None or a plain array of so many."""
-    return bias is None or (
-        is_plain(bias, real, 1) and cnp.PyArray_DIM(<cnp.ndarray>bias, 0) == count
+cdef int64_t side_alone(csep_conv_desc desc, csep_input one, bint vertical) noexcept:
+    """Outputs along one side of an input that has no output; 0 where it is the reason."""
+    cdef csep_geometry geometry
+    if vertical:
+        desc.kernel_w = desc.stride_w = desc.dilation_w = one.width = 1
+        one.pad_left = one.pad_right = 0
+    else:
+        desc.kernel_h = desc.stride_h = desc.dilation_h = one.height = 1
+        one.pad_top = one.pad_bottom = 0
+    one.batch = desc.in_channels = desc.channel_multiplier = desc.out_channels = 1
+    desc.kind, desc.shared_kernel = CSEP_DEPTHWISE, 0
+    if csep_resolve(&desc, &one, &geometry) != CSEP_OK:
+        return 0
+    return geometry.out_h if vertical else geometry.out_w
+
+
+cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x):
+    """Say why C finds no output."""
+    cdef int64_t h = side_alone(d[0], x[0], True), w = side_alone(d[0], x[0], False)
+    padding = padding_as_written(c)
+    if c.rank == IMAGE and (h < 1 or w < 1):
+        raise ValueError(
+            f"x: expected a height and width that the kernel fits into, got {x.height} x {x.width} "
+            f"for kernel {d.kernel_h} x {d.kernel_w}, dilations ({d.dilation_h}, {d.dilation_w}), "
+            f"padding {padding}: the output would be {h} x {w}"
+        )
+    if w < 1:
+        raise ValueError(
+            f"x: expected a length that the kernel fits into, got {x.width} for kernel "
+            f"{d.kernel_w}, dilation {d.dilation_w}, padding {padding}"
+        )
+    raise ValueError(
+        f"x: expected an array and a result that fit into memory, got {x.batch} images of "
+        f"{x.height} x {x.width} x {d.in_channels}, which give {h} x {w} x {d.out_channels}"
     )
 
 
-cdef bint read_weights(int kind, int64_t channels, dw, pw, dw_bias, bias,
-                       csep_conv_desc *desc) noexcept:
-    """Fill in what weights and input channels fix; False where they need a second look."""
-    cdef cnp.npy_intp *dims
-    cdef int64_t depth, rows
-    desc.kind, desc.in_channels = <csep_kind>kind, channels
-    desc.channel_multiplier, desc.shared_kernel = 1, 0
-    if kind != CSEP_CONV:
-        if not is_plain(dw, desc.dtype, 4):
-            return False
-        dims = cnp.PyArray_DIMS(<cnp.ndarray>dw)
-        if dims[2] != channels and dims[2] != 1:
-            return False
-        desc.shared_kernel = dims[2] != channels
-        desc.kernel_h, desc.kernel_w, desc.channel_multiplier = dims[0], dims[1], dims[3]
-        if dims[3] < 1 or channels < 1 or channels > CSEP_MAX_STEP or dims[3] > CSEP_MAX_STEP:
-            return False
-        depth = desc.out_channels = channels * dims[3]
-    if kind != CSEP_DEPTHWISE:
-        if is_plain(pw, desc.dtype, 2):
-            if kind == CSEP_CONV:
-                desc.kernel_h = desc.kernel_w = 1
-            dims = cnp.PyArray_DIMS(<cnp.ndarray>pw)
-            rows, desc.out_channels = dims[0], dims[1]
-        elif is_plain(pw, desc.dtype, 4):
-            dims = cnp.PyArray_DIMS(<cnp.ndarray>pw)
-            if kind == CSEP_CONV:
-                desc.kernel_h, desc.kernel_w = dims[0], dims[1]
-            elif dims[0] != 1 or dims[1] != 1:
-                return False
-            rows, desc.out_channels = dims[2], dims[3]
-        else:
-            return False
-        if rows != (channels if kind == CSEP_CONV else depth):
-            return False
-    if kind == CSEP_SEPARABLE and not has_entries(dw_bias, desc.dtype, depth):
+cdef int refuse_channels(Convolution *c, shape) except -1:
+    cdef int64_t wanted = c.desc.in_channels
+    raise ValueError(
+        f"x: expected {wanted if wanted >= 0 else 'at least 1'} channels in "
+        f"{layout_name(c.input.layout)} to go with the weights, got shape {tuple(shape)}"
+    )
+
+
+cdef raise_status(csep_status status):
+    message = csep_status_string(status).decode()
+    if status == CSEP_NO_MEMORY:
+        raise MemoryError(message)
+    raise ValueError(message)
+
+
+# ---- Calls
+
+cdef inline object empty_like(object x, int rank, cnp.npy_intp *dims):
+    """A fresh array of x's dtype."""
+    cdef cnp.dtype descr = (<cnp.ndarray>x).descr
+    Py_INCREF(descr)  # which the call takes over
+    return PyArray_Empty(rank, dims, descr, 0)
+
+
+cdef inline bint has_dims(object array, int rank, const cnp.npy_intp *dims) noexcept:
+    cdef int i
+    if cnp.PyArray_NDIM(<cnp.ndarray>array) != rank:
         return False
-    return has_entries(bias, desc.dtype, desc.out_channels)
+    for i in range(rank):
+        if cnp.PyArray_DIM(<cnp.ndarray>array, i) != dims[i]:
+            return False
+    return True
 
 
-cdef bint read_padding(padding, const csep_conv_desc *desc, csep_shape *shape) noexcept:
-    """Resolve padding given by name; False where it needs a second look."""
-    if type(padding) is not str:
-        return False
-    if padding == "VALID" or padding == "valid":
-        shape.pad_top = shape.pad_bottom = shape.pad_left = shape.pad_right = 0
-        return True
-    return (padding == "SAME" or padding == "same") and csep_same_padding(desc, shape) == CSEP_OK
+cdef inline bint can_be_out(object out, object x, int rank, const cnp.npy_intp *dims) noexcept:
+    """Whether C may write a result of x's dtype and these sizes there."""
+    return (cnp.PyArray_Check(out) and PyArray_ISCARRAY(<cnp.ndarray>out)
+            and cnp.PyArray_TYPE(<cnp.ndarray>out) == cnp.PyArray_TYPE(<cnp.ndarray>x)
+            and has_dims(out, rank, dims))
 
 
-def convolve(int kind, x, dw, pw, dw_bias, bias, residual, strides, padding, dilations,
-             depthwise_activation, activation, data_format, out, num_threads):
-    """Run a convolution if nothing about it needs a second look, else return None.
+cdef object read_residual(Convolution *c, value, x, const cnp.npy_intp *dims):
+    residual = plain(value, "residual", x_axes(c.rank, c.input.layout))
+    if cnp.PyArray_TYPE(<cnp.ndarray>residual) != cnp.PyArray_TYPE(<cnp.ndarray>x):
+        raise TypeError(f"residual: expected dtype {x.dtype} of x, got {residual.dtype}")
+    if not has_dims(residual, c.rank, dims):
+        raise ValueError(
+            f"residual: expected shape {tuple_of(dims, c.rank)} of the result, "
+            f"got {residual.shape}"
+        )
+    return residual
 
-    The quick way of the functional API, for plain arrays and the usual forms of the arguments;
-    everything else, each error included, goes the long way through a plan.
+
+cdef object read_out(Convolution *c, out, x, const cnp.npy_intp *dims):
+    if (not can_be_out(out, x, c.rank, dims)
+            or (not cnp.PyArray_CheckExact(out) and isinstance(out, np.ma.MaskedArray))):
+        check_out(out, tuple_of(dims, c.rank), x.dtype)
+        raise TypeError(f"out: expected a plain array of {x.dtype}, got {type(out).__name__}")
+    return out
+
+
+def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, strides, padding,
+             dilations, depthwise_activation, activation, data_format, out, num_threads):
+    """Run one convolution: the functional API.
+
+    ``rank`` is that of x, 4 for images and 3 for sequences; ``matrix`` is pw or w.  What a kind has
+    no use for is None, or 1 and "VALID".
     """
-    cdef csep_conv_desc desc
-    cdef csep_shape shape
-    cdef int64_t out_h, out_w, channels
-    cdef cnp.npy_intp dims[4]
-    cdef int threads = threads_of(num_threads)
-    cdef int dtype = dtype_of(x)
-    cdef int layout = layout_of(data_format)
-    if (not threads or dtype < 0 or layout < 0
-            or cnp.PyArray_NDIM(<cnp.ndarray>x) != 4):
-        return None
-    read_shape(x, <csep_layout>layout, &shape, &channels)
-    shape.dtype, desc.dtype = <csep_dtype>dtype, real_of(dtype)
-    if (not read_weights(kind, channels, dw, pw, dw_bias, bias, &desc)
-            or not steps_of(strides, &desc.stride_h, &desc.stride_w)
-            or not steps_of(dilations, &desc.dilation_h, &desc.dilation_w)
-            or not activation_of(depthwise_activation, &desc.depthwise_activation)
-            or not activation_of(activation, &desc.activation)
-            or not read_padding(padding, &desc, &shape)
-            or csep_output_size(&desc, &shape, &out_h, &out_w) != CSEP_OK):
-        return None
-    output_dims(&shape, out_h, out_w, desc.out_channels, dims)
-    if residual is not None and not fits(residual, dtype, dims):
-        return None
-    if out is None:
-        out = empty_like(x, dims)
-    elif not fits(out, dtype, dims) or not PyArray_ISCARRAY(<cnp.ndarray>out):
-        return None
-    if (overlap(x, out) or overlap(dw, out) or overlap(pw, out) or overlap(dw_bias, out)
-            or overlap(bias, out) or overlap(residual, out)):
-        return None
+    cdef Convolution c
+    cdef csep_geometry geometry
     cdef csep_weights weights
-    weights.dw, weights.dw_bias = data_of(dw), data_of(dw_bias)
-    weights.pw, weights.bias = data_of(pw), data_of(bias)
-    cdef const void *x_data = data_of(x)
-    cdef const void *residual_data = data_of(residual)
+    cdef cnp.npy_intp dims[4]
+    cdef int64_t channels
+    cdef const char *start
+    cdef const char *end
+    memset(&c, 0, sizeof(c))
+    c.kind, c.rank = kind, rank
+    read_settings(&c, strides, padding, dilations, depthwise_activation, activation, data_format)
+    cdef int threads = read_threads(num_threads)
+    x_plain = plain(x, "x", x_axes(rank, c.input.layout))
+    cdef Weights w = read_weights(&c, dw, matrix, depthwise_bias, bias)
+    finish_padding(&c)
+    check_real(x_plain, "x", c.desc.dtype, "weights")
+    c.input.dtype = <csep_dtype>dtype_of(x_plain)
+    read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &c.input, &channels)
+    if channels != c.desc.in_channels:
+        if c.desc.in_channels >= 0 or channels < 1:
+            refuse_channels(&c, x_plain.shape)
+        set_channels(&c.desc, c.kernel_channels, channels)
+    if csep_resolve(&c.desc, &c.input, &geometry) != CSEP_OK:
+        refuse_sizes(&c, &c.desc, &c.input)
+    output_dims(&geometry, rank, c.desc.out_channels, dims)
+    residual_plain = None if residual is None else read_residual(&c, residual, x_plain, dims)
+    if out is None:
+        out = empty_like(x_plain, rank, dims)
+    else:
+        out = read_out(&c, out, x_plain, dims)
+        start = <const char *>data_of(out)
+        end = start + cnp.PyArray_NBYTES(<cnp.ndarray>out)
+        if (near(x_plain, x, start, end) or near(residual_plain, residual, start, end)
+                or near(w.dw, dw, start, end) or near(w.matrix, matrix, start, end)
+                or near(w.depthwise_bias, depthwise_bias, start, end)
+                or near(w.bias, bias, start, end)):
+            check_apart(out, (
+                (x_plain, x, "x"),
+                (residual_plain, residual, "residual"),
+                (w.dw, dw, "dw"),
+                (w.matrix, matrix, matrix_name(kind)),
+                (w.depthwise_bias, depthwise_bias, "depthwise_bias"),
+                (w.bias, bias, "bias"),
+            ))
+    w.into(&weights)
+    cdef const void *x_data = data_of(x_plain)
+    cdef const void *residual_data = data_of(residual_plain)
     cdef void *y_data = data_of(out)
     cdef csep_status status
     with nogil:
-        status = csep_convolve(&desc, &shape, &weights, x_data, residual_data, y_data, threads)
+        status = csep_convolve_resolved(&c.desc, &geometry, &weights, x_data, residual_data, y_data,
+                                        threads)
     if status != CSEP_OK:
         raise_status(status)
     return out
 
 
-class NoPlan:
-    """In the place of a plan that depends on the next input: nothing is quick."""
-
-    def fast(self, x, residual, out, num_threads):
-        """Return None."""
-        return None
-
-
-cdef class Plan:
-    """Packed weights of one convolution, and the last input shape that was resolved.
-
-    ``kind`` is SEPARABLE, DEPTHWISE or CONV, ``dw`` (kh, kw, C or 1, M) or None, ``pw`` (C * M, CO)
-    or (kh, kw, C, CO) or None, the biases (C * M,) and (CO,) or None; all plain and of one dtype,
-    float32 or float64.  Activations are (number, alpha).
-    """
+@cython.final
+cdef class Packed:
+    """Packed weights for one number of input channels."""
 
     cdef csep_plan *plan
     cdef csep_conv_desc desc
-    cdef csep_layout layout
-    # The last geometry: most callers repeat one shape.
-    cdef csep_shape shape
-    cdef int64_t out_h, out_w
-    cdef bint has_shape
-
-    def __cinit__(self, int kind, int64_t channels, dw, pw, dw_bias, bias, strides, dilations,
-                  depthwise_activation, activation, data_format):
-        cdef csep_weights weights
-        memset(&self.desc, 0, sizeof(self.desc))
-        self.desc.dtype = real_of(dtype_of(pw if dw is None else dw))
-        if not read_weights(kind, channels, dw, pw, dw_bias, bias, &self.desc):
-            raise ValueError("dw, pw and the biases do not fit together")
-        self.layout = <csep_layout><int>LAYOUTS[data_format]
-        self.desc.stride_h, self.desc.stride_w = strides
-        self.desc.dilation_h, self.desc.dilation_w = dilations
-        function, self.desc.depthwise_activation.alpha = depthwise_activation
-        self.desc.depthwise_activation.function = <csep_function><int>function
-        function, self.desc.activation.alpha = activation
-        self.desc.activation.function = <csep_function><int>function
-        weights.dw, weights.dw_bias = data_of(dw), data_of(dw_bias)
-        weights.pw, weights.bias = data_of(pw), data_of(bias)
-        cdef csep_status status
-        with nogil:
-            status = csep_plan_create(&self.plan, &self.desc, &weights)
-        if status != CSEP_OK:
-            raise_status(status)
 
     def __dealloc__(self):
         csep_plan_destroy(self.plan)
 
-    def fast(self, x, residual, out, num_threads):
-        """Run the call if nothing about it needs a second look, else return None.
 
-        The quick way for x of the last shape and dtype; everything else, each error included, goes
-        the long way through ``run``.
-        """
-        cdef csep_shape shape
-        cdef int64_t channels
+cdef Packed pack(const csep_conv_desc *desc, Weights weights):
+    cdef Packed packed = Packed.__new__(Packed)
+    cdef csep_weights c
+    cdef csep_status status
+    packed.desc = desc[0]
+    weights.into(&c)
+    with nogil:
+        status = csep_plan_create(&packed.plan, &packed.desc, &c)
+    if status != CSEP_OK:
+        raise_status(status)
+    return packed
+
+
+cdef object own(array, bint as_matrix=False):
+    """A copy that nobody can change; as_matrix: of the last two axes, the others being 1."""
+    if array is None:
+        return None
+    copy = np.array(array.reshape(array.shape[array.ndim - 2:]) if as_matrix else array, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+cdef class Plan:
+    """What an operator's arguments fix, checked and packed; arguments as in `convolve`.
+
+    A depthwise kernel that all channels share may be meant for any number of them: it is packed for
+    each number that comes, and the last ones are kept.
+    """
+
+    cdef Convolution c
+    cdef Weights weights
+    cdef Packed last
+    cdef dict others
+
+    def __cinit__(self, int kind, int rank, dw, matrix, depthwise_bias, bias, strides, padding,
+                  dilations, depthwise_activation, activation, data_format):
+        self.c.kind, self.c.rank = kind, rank
+        read_settings(&self.c, strides, padding, dilations, depthwise_activation, activation,
+                      data_format)
+        cdef Weights given = read_weights(&self.c, dw, matrix, depthwise_bias, bias)
+        finish_padding(&self.c)
+        self.weights = Weights.__new__(Weights)
+        self.weights.dw = own(given.dw)
+        self.weights.matrix = own(given.matrix, kind != CSEP_CONV)
+        self.weights.depthwise_bias, self.weights.bias = own(given.depthwise_bias), own(given.bias)
+        self.others = {}
+        if self.c.desc.in_channels >= 0:
+            self.last = pack(&self.c.desc, self.weights)
+
+    cdef int describe(self, int64_t channels, shape, csep_conv_desc *desc) except -1:
+        """The descriptor for so many input channels, as an input of that shape has them."""
+        desc[0] = self.c.desc
+        if channels != desc.in_channels:
+            if desc.in_channels >= 0 or channels < 1:
+                refuse_channels(&self.c, shape)
+            set_channels(desc, self.c.kernel_channels, channels)
+        return 0
+
+    cdef Packed packed_for(self, int64_t channels, x):
+        """The weights packed for so many input channels."""
+        cdef Packed packed = self.last
+        cdef csep_conv_desc desc
+        if packed is not None and packed.desc.in_channels == channels:
+            return packed
+        packed = self.others.get(channels)
+        if packed is None:
+            self.describe(channels, x.shape, &desc)
+            packed = pack(&desc, self.weights)
+            if len(self.others) >= MOST_PACKED:
+                self.others.clear()
+            self.others[channels] = packed
+        self.last = packed
+        return packed
+
+    def run(self, x, residual, out, num_threads):
+        """Run the operator on x."""
+        cdef csep_input sizes = self.c.input
+        cdef csep_geometry geometry
         cdef cnp.npy_intp dims[4]
-        cdef int threads = threads_of(num_threads)
-        if (not threads or not self.has_shape or not is_plain(x, self.shape.dtype, 4)):
-            return None
-        read_shape(x, self.layout, &shape, &channels)
-        if (shape.batch != self.shape.batch or shape.height != self.shape.height
-                or shape.width != self.shape.width or channels != self.desc.in_channels):
-            return None
-        output_dims(&self.shape, self.out_h, self.out_w, self.desc.out_channels, dims)
-        if residual is not None and not fits(residual, self.shape.dtype, dims):
-            return None
-        if out is None:
-            out = empty_like(x, dims)
-        elif (not fits(out, self.shape.dtype, dims) or not PyArray_ISCARRAY(<cnp.ndarray>out)
-                or overlap(x, out) or overlap(residual, out)):
-            return None
-        self.execute(x, residual, out, self.shape, threads)
-        return out
-
-    def run(self, x, residual, out, pads, int num_threads):
-        """Run for x of any shape; ``pads`` is ((top, bottom), (left, right))."""
-        cdef csep_shape shape
-        cdef int64_t out_h, out_w, channels
-        cdef cnp.npy_intp dims[4]
-        cdef int dtype = dtype_of(x)
-        if dtype < 0 or cnp.PyArray_NDIM(<cnp.ndarray>x) != 4:
-            raise ValueError("x: expected a plain C-contiguous array of rank 4")
-        read_shape(x, self.layout, &shape, &channels)
-        if channels != self.desc.in_channels:
-            raise ValueError("x: the channels differ from the plan's")
-        shape.dtype = <csep_dtype>dtype
-        (shape.pad_top, shape.pad_bottom), (shape.pad_left, shape.pad_right) = pads
-        cdef csep_status status = csep_output_size(&self.desc, &shape, &out_h, &out_w)
-        if status != CSEP_OK:
-            raise_status(status)
-        output_dims(&shape, out_h, out_w, self.desc.out_channels, dims)
-        if residual is not None and not fits(residual, dtype, dims):
-            raise ValueError("residual: does not fit")
-        if out is None:
-            out = empty_like(x, dims)
-        elif (not cnp.PyArray_Check(out) or not fits(out.view(type=type(x)), dtype, dims)
-                or not PyArray_ISCARRAY(<cnp.ndarray>out)
-                or overlap(x, out) or overlap(residual, out)):
-            raise ValueError("out: does not fit")
-        self.execute(x, residual, out, shape, num_threads)
-        self.shape, self.out_h, self.out_w, self.has_shape = shape, out_h, out_w, True
-        return out
-
-    def scratch_bytes(self, x, pads, int num_threads):
-        """Return the scratch bytes one thread of such a call uses."""
-        cdef csep_shape shape
         cdef int64_t channels
-        read_shape(x, self.layout, &shape, &channels)
-        shape.dtype = <csep_dtype>dtype_of(x)
-        (shape.pad_top, shape.pad_bottom), (shape.pad_left, shape.pad_right) = pads
-        return csep_scratch_bytes(self.plan, &shape, num_threads)
-
-    @property
-    def nbytes(self):
-        """Bytes of the packed weights."""
-        return csep_plan_bytes(self.plan)
-
-    cdef int execute(self, x, residual, out, csep_shape shape, int threads) except -1:
-        cdef const void *x_data = data_of(x)
-        cdef const void *residual_data = data_of(residual)
+        cdef const char *start
+        cdef const char *end
+        cdef int rank = self.c.rank
+        cdef int threads = read_threads(num_threads)
+        x_plain = plain(x, "x", x_axes(rank, sizes.layout))
+        read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &sizes, &channels)
+        cdef Packed packed = self.packed_for(channels, x_plain)
+        check_real(x_plain, "x", packed.desc.dtype, "weights")
+        sizes.dtype = <csep_dtype>dtype_of(x_plain)
+        if csep_plan_resolve(packed.plan, &sizes, &geometry) != CSEP_OK:
+            refuse_sizes(&self.c, &packed.desc, &sizes)
+        output_dims(&geometry, rank, packed.desc.out_channels, dims)
+        residual_plain = None
+        if residual is not None:
+            residual_plain = read_residual(&self.c, residual, x_plain, dims)
+        if out is None:
+            out = empty_like(x_plain, rank, dims)
+        else:
+            out = read_out(&self.c, out, x_plain, dims)
+            start = <const char *>data_of(out)
+            end = start + cnp.PyArray_NBYTES(<cnp.ndarray>out)
+            if near(x_plain, x, start, end) or near(residual_plain, residual, start, end):
+                check_apart(out, ((x_plain, x, "x"), (residual_plain, residual, "residual")))
+        cdef const void *x_data = data_of(x_plain)
+        cdef const void *residual_data = data_of(residual_plain)
         cdef void *y_data = data_of(out)
         cdef csep_status status
         with nogil:
-            status = csep_execute(self.plan, &shape, x_data, residual_data, y_data, threads)
+            status = csep_execute_resolved(packed.plan, &geometry, x_data, residual_data, y_data,
+                                           threads)
         if status != CSEP_OK:
             raise_status(status)
-        return 0
+        return out
+
+    def output_shape(self, tuple shape):
+        """Return the shape of the result for an x of that shape, a tuple of ints."""
+        cdef csep_conv_desc desc
+        cdef csep_input sizes = self.c.input
+        cdef csep_geometry geometry
+        cdef cnp.npy_intp dims[4]
+        cdef int64_t channels
+        cdef int i
+        for i in range(self.c.rank):
+            dims[i] = shape[i]
+        read_sizes(dims, self.c.rank, &sizes, &channels)
+        self.describe(channels, shape, &desc)
+        sizes.dtype = desc.dtype
+        if csep_resolve(&desc, &sizes, &geometry) != CSEP_OK:
+            refuse_sizes(&self.c, &desc, &sizes)
+        output_dims(&geometry, self.c.rank, desc.out_channels, dims)
+        return tuple_of(dims, self.c.rank)
+
+    def scratch_bytes(self, x, int num_threads):
+        """Return the scratch bytes one thread of a call uses."""
+        cdef csep_input sizes = self.c.input
+        cdef int64_t channels
+        sizes.dtype = <csep_dtype>dtype_of(x)
+        read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x), self.c.rank, &sizes, &channels)
+        return csep_scratch_bytes(self.packed_for(channels, x).plan, &sizes, num_threads)
+
+    # What it was made of, in one form.
+
+    @property
+    def dw(self):
+        """Depthwise weights, or None."""
+        return self.weights.dw
+
+    @property
+    def matrix(self):
+        """Pointwise weights as (rows, CO), or ordinary ones, or None."""
+        return self.weights.matrix
+
+    @property
+    def depthwise_bias(self):
+        """Bias between the stages, or None."""
+        return self.weights.depthwise_bias
+
+    @property
+    def bias(self):
+        """Bias of the result, or None."""
+        return self.weights.bias
+
+    @property
+    def kernel_size(self):
+        """Kernel height and width."""
+        return self.c.desc.kernel_h, self.c.desc.kernel_w
+
+    @property
+    def channels(self):
+        """Input channels; None where any number will do."""
+        return None if self.c.desc.in_channels < 0 else self.c.desc.in_channels
+
+    @property
+    def filters(self):
+        """Output channels; None where they depend on the input's."""
+        return None if self.c.desc.in_channels < 0 else self.c.desc.out_channels
+
+    @property
+    def channel_multiplier(self):
+        """Depthwise outputs per input channel."""
+        return self.c.desc.channel_multiplier
+
+    @property
+    def strides(self):
+        """(height, width)."""
+        return self.c.desc.stride_h, self.c.desc.stride_w
+
+    @property
+    def dilations(self):
+        """(height, width)."""
+        return self.c.desc.dilation_h, self.c.desc.dilation_w
+
+    @property
+    def padding(self):
+        """As it was written, in one form."""
+        return padding_as_written(&self.c)
+
+    @property
+    def data_format(self):
+        """"NHWC" or "NCHW"."""
+        return layout_name(self.c.input.layout)
+
+    @property
+    def depthwise_activation(self):
+        """Name, or name and alpha, or None."""
+        return activation_name(&self.c.desc.depthwise_activation)
+
+    @property
+    def activation(self):
+        """Name, or name and alpha, or None."""
+        return activation_name(&self.c.desc.activation)
+
+    @property
+    def nbytes(self):
+        """Bytes of the weights that were packed last."""
+        return 0 if self.last is None else csep_plan_bytes(self.last.plan)
+
+    @property
+    def packed_count(self):
+        """For how many numbers of channels weights are kept packed, beside the first."""
+        return len(self.others)

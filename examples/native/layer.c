@@ -9,8 +9,8 @@
 
 #include <csep.h>
 
-#if !CSEP_VERSION_AT_LEAST(0, 2)
-#error "csep 0.2 or later, please"
+#if !CSEP_VERSION_AT_LEAST(0, 3)
+#error "csep 0.3 or later, please"
 #endif
 
 enum { C = 3, CO = 2, K = 3 };
@@ -25,7 +25,7 @@ static float *ramp(int64_t count)
 }
 
 /* Prints the result, row by row; returns what went wrong. */
-static csep_status run(const csep_plan *plan, const csep_conv_desc *desc, csep_shape *shape)
+static csep_status run(const csep_plan *plan, const csep_conv_desc *desc, csep_input *shape)
 {
     int64_t out_h, out_w;
     csep_status status = csep_same_padding(desc, shape);
@@ -55,8 +55,8 @@ int main(int argc, char **argv)
                                  .stride_w = 1,
                                  .dilation_h = 1,
                                  .dilation_w = 1,
-                                 .activation = {.function = CSEP_RELU}};
-    csep_shape shape = {.dtype = CSEP_F32,
+                                 .activation = {.kind = CSEP_RELU}};
+    csep_input shape = {.dtype = CSEP_F32,
                         .layout = CSEP_NHWC,
                         .batch = 1,
                         .height = argc > 1 ? atoll(argv[1]) : 4,

@@ -20,7 +20,7 @@ def channel_sums(const float[:, :, :, ::1] images, const float[:, :, :, ::1] dw,
     The results themselves are never kept: one image's worth of memory serves all.
     """
     cdef csep_conv_desc desc
-    cdef csep_shape shape
+    cdef csep_input shape
     cdef csep_weights weights
     cdef csep_plan *plan = NULL
     cdef csep_status status

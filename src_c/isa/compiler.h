@@ -13,4 +13,16 @@
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* A precondition.  Test builds (CSEP_CHECKED) stop the program where it does not hold; elsewhere it
+ * is only written down. */
+#ifdef CSEP_CHECKED
+#include <stdio.h>
+#include <stdlib.h>
+#define REQUIRE(condition)                                                                         \
+    ((condition) ? (void)0                                                                         \
+                 : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition), abort()))
+#else
+#define REQUIRE(condition) ((void)0)
+#endif
+
 #endif

@@ -1,0 +1,257 @@
+"""Prepared operators: weights checked and packed once, then called many times."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from .. import _core
+from ..spec.arrays import Array
+from ..spec.docs import document
+from .operator import Operator
+
+
+@document
+class SeparableConv2D(Operator):
+    """A depthwise-separable convolution with its weights packed, to be called many times.
+
+    Parameters
+    ----------
+    {dw}
+    {pw}
+    {bias}
+    {slide}
+    {between}
+    {activation}
+    {data_format}
+
+    Raises
+    ------
+    {raises}
+
+    See Also
+    --------
+    separable_conv2d : the formula; the same with weights given each time.
+
+    Notes
+    -----
+    The weights are copied: changing the arrays later changes nothing.  An operator is immutable and
+    may be called from many threads at once, pickled and copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> op = csep.SeparableConv2D(np.ones((3, 3, 2, 1), "f4"), np.ones((1, 1, 2, 4), "f4"))
+    >>> op
+    SeparableConv2D(3x3, 2 -> 4, no bias, 26 parameters)
+    >>> op(np.ones((1, 5, 5, 2), "f4"))[0, 0, 0]
+    array([18., 18., 18., 18.], dtype=float32)
+    """
+
+    __slots__ = ()
+    _name = "SeparableConv2D"
+    _weights: ClassVar[dict[str, str]] = {
+        "dw": "dw",
+        "pw": "matrix",
+        "bias": "bias",
+        "depthwise_bias": "depthwise_bias",
+    }
+    _settings = (*Operator._settings, "depthwise_activation")
+
+    def __init__(
+        self,
+        dw,
+        pw,
+        bias=None,
+        strides=1,
+        padding="VALID",
+        *,
+        dilations=1,
+        depthwise_bias=None,
+        depthwise_activation=None,
+        activation=None,
+        data_format="NHWC",
+    ) -> None:
+        self._prepare(
+            _core.SEPARABLE,
+            dw=dw,
+            matrix=pw,
+            depthwise_bias=depthwise_bias,
+            depthwise_activation=depthwise_activation,
+            bias=bias,
+            strides=strides,
+            padding=padding,
+            dilations=dilations,
+            activation=activation,
+            data_format=data_format,
+        )
+
+    @property
+    def depthwise_bias(self) -> Array | None:
+        """Added to the depthwise result; Keras has no such thing."""
+        return self._plan.depthwise_bias
+
+    @property
+    def depthwise_activation(self) -> str | tuple[str, float] | None:
+        """What is applied to the depthwise result; None for nothing."""
+        return self._plan.depthwise_activation
+
+
+@document
+class DepthwiseConv2D(Operator):
+    """A depthwise convolution with its weights packed, to be called many times.
+
+    Parameters
+    ----------
+    {dw}
+    {dw_alone_bias}
+    {slide}
+    {activation}
+    {data_format}
+
+    Raises
+    ------
+    {raises}
+
+    See Also
+    --------
+    depthwise_conv2d : the formula; the same with weights given each time.
+
+    Notes
+    -----
+    With ``dw`` of shape ``(kh, kw, 1, M)`` and no bias the operator takes images of any number of
+    channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> op = csep.DepthwiseConv2D(np.ones((3, 3, 1, 1), "f4"), padding="SAME")
+    >>> op(np.ones((1, 5, 5, 7), "f4")).shape
+    (1, 5, 5, 7)
+    """
+
+    __slots__ = ()
+    _name = "DepthwiseConv2D"
+    _weights: ClassVar[dict[str, str]] = {"dw": "dw", "bias": "bias"}
+
+    def __init__(
+        self,
+        dw,
+        bias=None,
+        strides=1,
+        padding="VALID",
+        *,
+        dilations=1,
+        activation=None,
+        data_format="NHWC",
+    ) -> None:
+        self._prepare(
+            _core.DEPTHWISE,
+            dw=dw,
+            bias=bias,
+            strides=strides,
+            padding=padding,
+            dilations=dilations,
+            activation=activation,
+            data_format=data_format,
+        )
+
+
+@document
+class PointwiseConv2D(Operator):
+    """A 1x1 convolution with its weights packed, to be called many times.
+
+    Parameters
+    ----------
+    {pw_alone}
+    {bias}
+    {activation}
+    {data_format}
+
+    Raises
+    ------
+    {raises}
+
+    See Also
+    --------
+    pointwise_conv2d : the formula; the same with weights given each time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> op = csep.PointwiseConv2D(np.ones((3, 2), "f4"), activation="relu")
+    >>> op(np.ones((1, 5, 5, 3), "f4"))[0, 0, 0]
+    array([3., 3.], dtype=float32)
+    """
+
+    __slots__ = ()
+    _name = "PointwiseConv2D"
+    _weights: ClassVar[dict[str, str]] = {"pw": "matrix", "bias": "bias"}
+    _settings = ("activation", "data_format")
+
+    def __init__(self, pw, bias=None, *, activation=None, data_format="NHWC") -> None:
+        self._prepare(
+            _core.POINTWISE,
+            matrix=pw,
+            bias=bias,
+            activation=activation,
+            data_format=data_format,
+        )
+
+
+@document
+class Conv2D(Operator):
+    """An ordinary convolution with its weights packed, to be called many times.
+
+    Parameters
+    ----------
+    {w}
+    {bias}
+    {slide}
+    {activation}
+    {data_format}
+
+    Raises
+    ------
+    {raises}
+
+    See Also
+    --------
+    conv2d : the formula; the same with weights given each time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> op = csep.Conv2D(np.ones((5, 5, 3, 16), "f4"), np.zeros(16, "f4"), strides=2)
+    >>> op.count_params(), op.output_shape((1, 224, 224, 3))
+    (1216, (1, 110, 110, 16))
+    """
+
+    __slots__ = ()
+    _name = "Conv2D"
+    _weights: ClassVar[dict[str, str]] = {"w": "matrix", "bias": "bias"}
+
+    def __init__(
+        self,
+        w,
+        bias=None,
+        strides=1,
+        padding="VALID",
+        *,
+        dilations=1,
+        activation=None,
+        data_format="NHWC",
+    ) -> None:
+        self._prepare(
+            _core.CONV,
+            matrix=w,
+            bias=bias,
+            strides=strides,
+            padding=padding,
+            dilations=dilations,
+            activation=activation,
+            data_format=data_format,
+        )

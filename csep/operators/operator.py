@@ -1,0 +1,330 @@
+"""What all prepared operators have in common: calls, what they tell of themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from .. import _core
+from ..spec.arrays import Array
+from ..spec.counts import check_shape, pixel_macs
+from ..spec.docs import document
+from .folding import folded_arguments
+from .keras_layers import operator_arguments
+
+Self = TypeVar("Self", bound="Operator")
+
+_CHANNEL_AXIS = {"NHWC": 3, "NCHW": 1}
+
+
+class Operator:
+    """What all prepared operators have in common; see layers.py.
+
+    A subclass names its kind and its constructor's arguments; its plan has everything else.
+    """
+
+    __slots__ = ("_plan",)
+
+    _name: str
+    # Constructor argument -> the plan's attribute.
+    _weights: ClassVar[dict[str, str]]
+    _settings: tuple[str, ...] = (
+        "strides",
+        "padding",
+        "dilations",
+        "activation",
+        "data_format",
+    )
+
+    _plan: _core.Plan
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable: {name} cannot be deleted")
+
+    def _prepare(
+        self,
+        kind: int,
+        *,
+        dw: object = None,
+        matrix: object = None,
+        depthwise_bias: object = None,
+        bias: object,
+        strides: object = 1,
+        padding: object = "VALID",
+        dilations: object = 1,
+        depthwise_activation: object = None,
+        activation: object,
+        data_format: object,
+    ) -> None:
+        """Make the plan."""
+        plan = _core.Plan(
+            kind,
+            4,
+            dw,
+            matrix,
+            depthwise_bias,
+            bias,
+            strides,
+            padding,
+            dilations,
+            depthwise_activation,
+            activation,
+            data_format,
+        )
+        object.__setattr__(self, "_plan", plan)
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        names = self._weights | {name: name for name in self._settings}
+        return {name: getattr(self._plan, source) for name, source in names.items()}
+
+    @document
+    def __call__(self, x, out=None, num_threads=None, *, residual=None) -> Array:
+        """Convolve x.
+
+        Parameters
+        ----------
+        {x}
+        {call}
+
+        Returns
+        -------
+        {returns}
+
+        Raises
+        ------
+        {raises}
+        {raises_memory}
+        """
+        return self._plan.run(x, residual, out, num_threads)
+
+    # What every operator can tell of itself.
+
+    @property
+    def kernel_size(self) -> tuple[int, int]:
+        """Kernel height and width."""
+        return self._plan.kernel_size
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """Input pixels between output pixels, over height and width."""
+        return self._plan.strides
+
+    @property
+    def padding(self) -> str | tuple[tuple[int, int], tuple[int, int]]:
+        """``"SAME"``, ``"VALID"`` or ``((top, bottom), (left, right))``."""
+        return self._plan.padding
+
+    @property
+    def dilations(self) -> tuple[int, int]:
+        """Input pixels between kernel taps, over height and width."""
+        return self._plan.dilations
+
+    @property
+    def data_format(self) -> str:
+        """``"NHWC"`` or ``"NCHW"``."""
+        return self._plan.data_format
+
+    @property
+    def activation(self) -> str | tuple[str, float] | None:
+        """What is applied to the result; None for nothing."""
+        return self._plan.activation
+
+    @property
+    def dtype(self) -> np.dtype:
+        """What weights and sums are held in: float32 or float64."""
+        return self._summed().dtype
+
+    def get_weights(self) -> list[Array]:
+        """Return the weights as the Keras layer of the same name does.
+
+        Returns
+        -------
+        list of ndarray
+            Of a `SeparableConv2D` the depthwise kernel ``(kh, kw, C, M)``, the pointwise kernel
+            ``(1, 1, C * M, CO)`` and, if there is one, the bias ``(CO,)``; of the others the kernel
+            and the bias.  Read-only, in the dtype they are summed in.
+        """
+        weights = (self._plan.dw, self._keras_matrix(), self._plan.bias)
+        return [w for w in weights if w is not None]
+
+    def _keras_matrix(self) -> Array | None:
+        """Pointwise weights with the two axes of a kernel; others as they are."""
+        matrix = self._plan.matrix
+        return matrix if matrix is None or matrix.ndim == 4 else matrix[None, None]
+
+    def _summed(self) -> Array:
+        """Return one of the arrays of weights, which are all of one dtype."""
+        return self._plan.matrix if self._plan.dw is None else self._plan.dw
+
+    def count_params(self) -> int:
+        """Return the number of parameters: all weights and biases.
+
+        Returns
+        -------
+        int
+        """
+        plan = self._plan
+        arrays = (plan.dw, plan.matrix, plan.depthwise_bias, plan.bias)
+        return sum(a.size for a in arrays if a is not None)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the result.
+
+        Parameters
+        ----------
+        input_shape : (int, int, int, int)
+            Of x, in the operator's layout.
+
+        Returns
+        -------
+        (int, int, int, int)
+
+        Raises
+        ------
+        ValueError
+            If no such x can be convolved.
+        """
+        return self._plan.output_shape(check_shape(input_shape, 4))
+
+    def macs(self, input_shape: tuple[int, ...]) -> int:
+        """Return the multiply-adds of one call, every tap counted as if none met padding.
+
+        Parameters
+        ----------
+        input_shape : (int, int, int, int)
+            Of x, in the operator's layout.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            If no such x can be convolved.
+        """
+        shape = check_shape(input_shape, 4)
+        axis = _CHANNEL_AXIS[self.data_format]
+        outputs = self.output_shape(shape)
+        return (math.prod(outputs) // outputs[axis]) * pixel_macs(
+            self._name,
+            shape[axis],
+            outputs[axis],
+            self.kernel_size,
+            self._plan.channel_multiplier,
+        )
+
+    def __repr__(self) -> str:
+        plan = self._plan
+        kernel = "x".join(map(str, plan.kernel_size))
+        parts = [f"{kernel}, {plan.channels or 'C'} -> {plan.filters or 'C'}"]
+        if plan.channel_multiplier > 1:
+            parts.append(f"channel_multiplier={plan.channel_multiplier}")
+        defaults: dict[str, object] = {"strides": (1, 1), "padding": "VALID", "dilations": (1, 1)}
+        defaults |= {"data_format": "NHWC", "activation": None, "dtype": np.dtype(np.float32)}
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            if value != default:
+                parts.append(f"{name}={value}" if name == "dtype" else f"{name}={value!r}")
+        if plan.bias is None:
+            parts.append("no bias")
+        return f"{type(self).__name__}({', '.join(parts)}, {self.count_params():,} parameters)"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _rebuild, (type(self), self._arguments())
+
+    def _with(self: Self, **changes: Any) -> Self:
+        """Return the operator with other constructor arguments."""
+        return type(self)(**(self._arguments() | changes))
+
+    @classmethod
+    def from_keras(cls: type[Self], layer: Any) -> Self:
+        """Return the operator that computes what a Keras layer computes.
+
+        Parameters
+        ----------
+        layer : keras.layers.Layer
+            A built layer of the same name, of Keras 2 or 3, read by its attributes: weights,
+            strides, padding, dilation_rate, data_format, depth_multiplier and activation.
+
+        Returns
+        -------
+        operator
+
+        Raises
+        ------
+        TypeError
+            If it is no layer of that kind.
+        ValueError
+            If it has no weights yet, or csep cannot compute what it asks for.
+        """
+        return cls(**operator_arguments(layer, cls._name))
+
+    def fold_batch_norm(
+        self: Self,
+        gamma,
+        beta,
+        mean,
+        variance,
+        epsilon=1e-3,
+        *,
+        stage="result",
+        activation=None,
+    ) -> Self:
+        """Return an operator with the batch normalisation that follows folded into its weights.
+
+        ``gamma * (v - mean) / sqrt(variance + epsilon) + beta`` is linear in v, so it only scales
+        the weights and moves the bias.
+
+        Parameters
+        ----------
+        gamma, beta : (CO,) array_like or None
+            Scale and offset; None for 1 and 0, as Keras' ``scale=False`` and ``center=False``.
+        mean, variance : (CO,) array_like
+            Moving mean and variance.
+        epsilon : float
+            Keras' default is 0.001, PyTorch's 0.00001.
+        stage : {"result", "depthwise"}
+            What is normalised: the result, or the depthwise stage's (then the arrays have C * M
+            entries).
+        activation : str or (str, float), optional
+            What follows the normalisation: the new operator's activation, or
+            depthwise_activation.
+
+        Returns
+        -------
+        operator
+
+        Raises
+        ------
+        TypeError
+            If an argument is of the wrong kind.
+        ValueError
+            If an array has a wrong shape, or an activation stands between the weights and the
+            normalisation.
+        """
+        changes = folded_arguments(
+            self._name,
+            self._arguments(),
+            self._plan.filters,
+            stage=stage,
+            gamma=gamma,
+            beta=beta,
+            mean=mean,
+            variance=variance,
+            epsilon=epsilon,
+        )
+        changes["activation" if stage == "result" else "depthwise_activation"] = activation
+        return self._with(**changes)
+
+
+def _rebuild(cls: type[Operator], arguments: dict[str, Any]) -> Operator:
+    """Return an operator made anew: what unpickling calls."""
+    return cls(**arguments)

@@ -1,0 +1,81 @@
+/* Entry points that tell of the library itself: instruction set, version, threads, messages,
+ * probes. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "csep.h"
+#include "kernels/dispatch.h"
+#include "run/threads.h"
+#include "system/fork_helper.h"
+#include "system/processor.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int has_kernels;
+
+static void init(void)
+{
+    csep_watch_forks();
+    csep_note_usual_threads();
+    csep_read_processor();
+    has_kernels = csep_choose_kernels(getenv("CSEP_ISA"));
+}
+
+csep_status csep_init(void)
+{
+    pthread_once(&once, init);
+    return has_kernels ? CSEP_OK : CSEP_BAD_ISA;
+}
+
+#define STRING_OF(number) #number
+#define VERSION(major, minor, patch) STRING_OF(major) "." STRING_OF(minor) "." STRING_OF(patch)
+
+const char *csep_version(void)
+{
+    return VERSION(CSEP_VERSION_MAJOR, CSEP_VERSION_MINOR, CSEP_VERSION_PATCH);
+}
+
+const char *csep_isa(void)
+{
+    return csep_init() == CSEP_OK ? csep_active_kernels(CSEP_F32)->name : "";
+}
+
+const char *csep_isa_available(void)
+{
+    (void)csep_init();
+    return csep_kernel_names();
+}
+
+int csep_has_openmp(void) { return csep_built_with_openmp(); }
+
+int csep_thread_limit(void)
+{
+    return csep_init() == CSEP_OK ? csep_allowed_threads() : CSEP_MAX_THREADS;
+}
+
+const char *csep_status_string(csep_status status)
+{
+    switch (status) {
+    case CSEP_OK: return "ok";
+    case CSEP_BAD_ARGUMENT: return "an argument is out of range";
+    case CSEP_BAD_SHAPE: return "the output would be empty or too large";
+    case CSEP_NO_MEMORY: return "out of memory";
+    case CSEP_BAD_ISA: return "CSEP_ISA names an instruction set that is not available";
+    }
+    return "unknown status";
+}
+
+double csep_fma_probe(csep_dtype dtype, int64_t iterations)
+{
+    return csep_init() == CSEP_OK ? csep_active_kernels(dtype)->fma_probe(iterations) : 0.0;
+}
+
+double csep_read_probe(const float *p, int64_t count)
+{
+    return csep_init() == CSEP_OK ? csep_active_kernels(CSEP_F32)->read_probe(p, count) : 0.0;
+}
+
+void csep_write_probe(float *p, int64_t count)
+{
+    if (csep_init() == CSEP_OK)
+        csep_active_kernels(CSEP_F32)->write_probe(p, count);
+}

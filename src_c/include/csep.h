@@ -1,0 +1,228 @@
+/* csep: fused depthwise-separable convolution and its family on the CPU.  The public C API.
+ *
+ *     descriptor -> plan (weights checked and packed once) -> execute, many times -> destroy
+ *
+ * Descriptors and inputs begin as {0} (or with designated initialisers), so that a field that is
+ * not named means "none".  Functions and fields keep their meaning within a minor version; the
+ * name of the shared library carries it (libcsep.so.MAJOR.MINOR), so that a program never meets
+ * another.
+ *
+ * Every function may be called from any thread, also after a fork.  None writes anything but its
+ * result, and that only with CSEP_OK.  Sizes are checked, pointers cannot be: each must be NULL or
+ * hold what the descriptor and the input say.
+ *
+ * All arrays are C-contiguous.  x, residual and y are NHWC or NCHW, as csep_input says.
+ */
+#ifndef CSEP_H
+#define CSEP_H
+
+#include <stdint.h>
+
+/* The version of csep, for the package as well: it is written nowhere else. */
+#define CSEP_VERSION_MAJOR 0
+#define CSEP_VERSION_MINOR 3
+#define CSEP_VERSION_PATCH 0
+
+/* 1 from this version on: #if CSEP_VERSION_AT_LEAST(0, 3) */
+#define CSEP_VERSION_AT_LEAST(major, minor)                                                        \
+    (CSEP_VERSION_MAJOR > (major) ||                                                               \
+     (CSEP_VERSION_MAJOR == (major) && CSEP_VERSION_MINOR >= (minor)))
+
+/* Everything else in the library is hidden. */
+#pragma GCC visibility push(default)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum csep_status {
+    CSEP_OK = 0,
+    CSEP_BAD_ARGUMENT = 1, /* a size, stride, dilation or pointer that cannot be */
+    CSEP_BAD_SHAPE = 2,    /* the output would be empty, or a size overflows */
+    CSEP_NO_MEMORY = 3,    /* nothing was written */
+    CSEP_BAD_ISA = 4       /* CSEP_ISA names an instruction set this machine or build lacks */
+} csep_status;
+
+typedef enum csep_kind {
+    CSEP_SEPARABLE = 0, /* depthwise, then pointwise */
+    CSEP_DEPTHWISE = 1, /* out_channels is in_channels * channel_multiplier */
+    CSEP_CONV = 2       /* an ordinary convolution; pointwise where the kernel is 1x1 */
+} csep_kind;
+
+typedef enum csep_dtype {
+    CSEP_F32 = 0,
+    CSEP_F64 = 1,
+    CSEP_F16 = 2, /* IEEE half; summed in float32, rounded once */
+    CSEP_BF16 = 3 /* the upper half of a float32; likewise */
+} csep_dtype;
+
+typedef enum csep_layout { CSEP_NHWC = 0, CSEP_NCHW = 1 } csep_layout;
+
+/* v is the sum, bias and residual included; a is alpha. */
+typedef enum csep_activation_kind {
+    CSEP_LINEAR = 0,
+    CSEP_RELU = 1,         /* max(v, 0) */
+    CSEP_RELU6 = 2,        /* min(max(v, 0), 6) */
+    CSEP_LEAKY_RELU = 3,   /* v > 0 ? v : a * v */
+    CSEP_ELU = 4,          /* v > 0 ? v : a * (e^v - 1) */
+    CSEP_SIGMOID = 5,      /* 1 / (1 + e^-v) */
+    CSEP_TANH = 6,         /* tanh v */
+    CSEP_SILU = 7,         /* v * sigmoid(v) */
+    CSEP_HARD_SIGMOID = 8, /* relu6(v + 3) / 6 */
+    CSEP_HARD_SILU = 9,    /* v * hard_sigmoid(v) */
+    CSEP_GELU = 10,        /* v * Phi(v), Phi the normal distribution */
+    CSEP_GELU_TANH = 11    /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
+} csep_activation_kind;
+
+typedef struct csep_activation {
+    csep_activation_kind kind;
+    double alpha;
+} csep_activation;
+
+/* What weights and hyper-parameters fix; the same for every image. */
+typedef struct csep_conv_desc {
+    csep_kind kind;
+    csep_dtype dtype;           /* of weights and sums: CSEP_F32 or CSEP_F64 */
+    int shared_kernel;          /* 1: dw is (kernel_h, kernel_w, 1, channel_multiplier) */
+    int64_t in_channels;        /* C */
+    int64_t channel_multiplier; /* M: depthwise outputs per input channel; CSEP_CONV: 1 */
+    int64_t out_channels;       /* CO */
+    int64_t kernel_h, kernel_w;
+    int64_t stride_h, stride_w;
+    int64_t dilation_h, dilation_w;
+    csep_activation depthwise_activation; /* CSEP_SEPARABLE: between the stages */
+    csep_activation activation;           /* of the result */
+} csep_conv_desc;
+
+/* In the descriptor's dtype.  What a kind of convolution has no use for is NULL. */
+typedef struct csep_weights {
+    const void *dw;      /* (kernel_h, kernel_w, in_channels or 1, channel_multiplier) */
+    const void *dw_bias; /* (in_channels * channel_multiplier) or NULL; CSEP_SEPARABLE only */
+    const void *pw;      /* CSEP_SEPARABLE: (in_channels * channel_multiplier, out_channels) */
+    const void *w;       /* CSEP_CONV: (kernel_h, kernel_w, in_channels, out_channels) */
+    const void *bias;    /* (out_channels) or NULL */
+} csep_weights;
+
+typedef enum csep_padding {
+    CSEP_EXPLICIT = 0, /* pad_top, pad_bottom, pad_left, pad_right; VALID is four zeros */
+    CSEP_SAME = 1      /* TensorFlow's: ceil(size / stride) outputs, the odd pixel of padding at the
+                        * bottom and right; the four fields are not read */
+} csep_padding;
+
+/* What may change from call to call. */
+typedef struct csep_input {
+    csep_dtype dtype;             /* of x, residual and y: CSEP_F64 with weights of CSEP_F64, or any
+                                   * other with CSEP_F32 */
+    csep_layout layout;           /* of x, residual and y */
+    int64_t batch, height, width; /* of x; batch may be 0 */
+    csep_padding padding;
+    int64_t pad_top, pad_bottom, pad_left, pad_right;
+} csep_input;
+
+/* The sizes of one call, checked.  csep_resolve and csep_plan_resolve fill it in, nobody else: the
+ * functions that take one trust it. */
+typedef struct csep_geometry {
+    csep_input input; /* with its padding as four numbers */
+    int64_t out_h, out_w;
+} csep_geometry;
+
+typedef struct csep_plan csep_plan;
+
+/* The largest stride, dilation, padding, kernel side or number of channels accepted. */
+#define CSEP_MAX_STEP INT64_C(2147483647)
+
+/* More threads than this are never started, whatever is asked for. */
+#define CSEP_MAX_THREADS 256
+
+/* Scratch memory of one execute call, per thread, never exceeds this for NHWC in the weights'
+ * dtype.  Other inputs are converted piece by piece, as a whole where the kernel reaches far
+ * beyond a piece: then it can. */
+#define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
+
+/* Chooses the instruction set (CSEP_ISA or the best there is), once per process.
+ * Called by csep_plan_create; call it early to learn of a bad CSEP_ISA. */
+csep_status csep_init(void);
+
+/* "MAJOR.MINOR.PATCH" of the library that runs. */
+const char *csep_version(void);
+
+/* Name of the instruction set in use ("generic", "avx2", "avx512"). */
+const char *csep_isa(void);
+
+/* Comma-separated names that CSEP_ISA may take on this machine. */
+const char *csep_isa_available(void);
+
+/* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
+int csep_has_openmp(void);
+
+/* The most threads a call of the calling thread should ask for: CSEP_MAX_THREADS, unless
+ * omp_set_num_threads (threadpoolctl calls it) has lowered what OpenMP gives to this thread below
+ * OMP_NUM_THREADS or the number of processors. */
+int csep_thread_limit(void);
+
+/* Checks a descriptor and an input, and works out the padding and the size of the output. */
+csep_status csep_resolve(const csep_conv_desc *desc, const csep_input *input,
+                         csep_geometry *geometry);
+
+/* The same for those who only want the size. */
+csep_status csep_output_size(const csep_conv_desc *desc, const csep_input *input, int64_t *out_h,
+                             int64_t *out_w);
+
+/* Sets the four paddings of input to CSEP_SAME's, whatever its padding says. */
+csep_status csep_same_padding(const csep_conv_desc *desc, csep_input *input);
+
+/* Copies and packs the weights: the caller's arrays are not needed afterwards.  *plan is NULL
+ * unless all went well. */
+csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
+                             const csep_weights *weights);
+
+/* csep_resolve for the descriptor that the plan was made of, which is not checked again. */
+csep_status csep_plan_resolve(const csep_plan *plan, const csep_input *input,
+                              csep_geometry *geometry);
+
+/* residual is an array like y that is added before the activation, or NULL.  y must not overlap x
+ * or residual.  Any number of threads may execute a plan at once.
+ * The result has the same bits for any num_threads (>= 1).  That is the most the call will use: it
+ * takes fewer where the work is small, and where other calls are running, so that all of them
+ * together compute with no more, beyond the one thread of each caller. */
+csep_status csep_execute(const csep_plan *plan, const csep_input *input, const void *x,
+                         const void *residual, void *y, int num_threads);
+
+/* The same for an input that csep_plan_resolve has resolved, which is not checked again. */
+csep_status csep_execute_resolved(const csep_plan *plan, const csep_geometry *geometry,
+                                  const void *x, const void *residual, void *y, int num_threads);
+
+/* Plan and execution in one, for weights that are used once: packs no more of them than it must. */
+csep_status csep_convolve(const csep_conv_desc *desc, const csep_input *input,
+                          const csep_weights *weights, const void *x, const void *residual, void *y,
+                          int num_threads);
+
+/* The same for what csep_resolve has resolved with this descriptor; neither is checked again. */
+csep_status csep_convolve_resolved(const csep_conv_desc *desc, const csep_geometry *geometry,
+                                   const csep_weights *weights, const void *x, const void *residual,
+                                   void *y, int num_threads);
+
+/* Scratch bytes that one thread of csep_execute will use for this input; 0 for a bad one. */
+int64_t csep_scratch_bytes(const csep_plan *plan, const csep_input *input, int num_threads);
+
+/* Bytes held by the plan: packed weights and bias. */
+int64_t csep_plan_bytes(const csep_plan *plan);
+
+void csep_plan_destroy(csep_plan *plan);
+
+const char *csep_status_string(csep_status status);
+
+/* Runs independent fused multiply-adds in registers and returns how many floating-point
+ * operations were done: with a clock around it, the FMA peak of the instruction set in use. */
+double csep_fma_probe(csep_dtype dtype, int64_t iterations);
+
+/* Read or write count floats as fast as vector loads or stores go, but for the last count % 128. */
+double csep_read_probe(const float *p, int64_t count);
+void csep_write_probe(float *p, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#pragma GCC visibility pop
+#endif

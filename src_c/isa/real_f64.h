@@ -1,0 +1,72 @@
+/* What the kernels need to know of double. */
+#ifndef CSEP_ISA_REAL_F64_H
+#define CSEP_ISA_REAL_F64_H
+
+#include <math.h>
+#include <stdint.h>
+
+typedef double real;
+#define REAL_BITS 64
+
+/* 1.5 * 2^52: a double that large has no room for a fraction. */
+#define ROUNDING_PUSH 0x1.8p52
+#define EXPONENT_BIAS 1023
+
+/* ln 2 in two parts, the first short enough for exact products with exponents. */
+#define LN2_HIGH 6.93147180369123816490e-01
+#define LN2_LOW 1.90821492927058770002e-10
+
+/* e^x and 1000 * e^x are 0 below this. */
+#define LOWEST_EXPONENT -810.0
+
+/* tanh x is x below this. */
+#define TINY 0x1p-28
+
+/* (e^r - 1 - r) / r^2 for |r| < 0.35: 1/2!, 1/3!, ... */
+enum { EXP_TERMS = 12 };
+static const real exp_terms[EXP_TERMS] = {
+    0.5,
+    0.16666666666666666,
+    0.041666666666666664,
+    0.008333333333333333,
+    0.001388888888888889,
+    0.0001984126984126984,
+    2.48015873015873e-05,
+    2.7557319223985893e-06,
+    2.755731922398589e-07,
+    2.505210838544172e-08,
+    2.08767569878681e-09,
+    1.6059043836821613e-10,
+};
+
+/* GELU: kernels/shared/fit_gelu.py; below GELU_LOWEST it is 0. */
+#define GELU_LOWEST -40.0
+#define GELU_CENTER 4.0
+enum { GELU_TERMS = 23 };
+static const real gelu_terms[GELU_TERMS] = {
+    0.47205320650984467,     -0.09670347732652537,    0.013999634724430079,
+    0.028600364053505894,    -0.032197837428343264,   0.017936097481039324,
+    -0.005002378585404055,   -0.0002856231167159992,  0.0006948970401931862,
+    -9.443011548018516e-05,  -8.785274947955092e-05,  2.12494552279694e-05,
+    1.3625025193974046e-05,  -3.4306982771660744e-06, -2.607839079804581e-06,
+    4.0242748101432243e-07,  5.430039920605985e-07,   2.3513362577996063e-09,
+    -1.0104644569536361e-07, -1.8538542083563312e-08, 1.1400867865785583e-08,
+    4.2378542227893796e-09,  1.5513438905918424e-10,
+};
+
+/* (Phi(x) - 1 / 2) / x in powers of x^2: (-1)^k / (2^k k! (2 k + 1) sqrt(2 pi)). */
+enum { PHI_TERMS = 16 };
+static const real phi_terms[PHI_TERMS] = {
+    0.3989422804014327,     -0.06649038006690546,    0.009973557010035819,  -0.0011873282154804545,
+    0.00011543468761615529, -9.444656259503615e-06,  6.659693516316652e-07, -4.12266741486269e-08,
+    2.2735298243728065e-09, -1.1301171641619214e-10, 5.112434790256311e-12, -2.121761474217046e-13,
+    8.133418984498677e-15,  -2.8965167323713236e-16, 9.631274849017947e-18, -3.003300759371188e-19,
+};
+
+/* 2 sqrt(2 / pi) and 0.044715 times that, to twice the precision. */
+#define GELU_C1 1.5957691216057308
+#define GELU_C1_LOW -9.96930880911092e-17
+#define GELU_C3 0.07135481627260025
+#define GELU_C3_LOW -6.175149918155315e-19
+
+#endif

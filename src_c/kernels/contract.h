@@ -1,0 +1,144 @@
+/* The kernels' contracts: what each is given and what it does.  README.md beside this file draws
+ * the operands.
+ *
+ * An instruction set has one table of block sizes and kernels for each type that sums are held in
+ * ("real": float or double).  Steps and counts are in elements.  Arrays are of real unless they say
+ * otherwise, and need no more alignment than that.  A kernel touches the elements its job names and
+ * no others.  The preconditions are asserted in test builds (REQUIRE in isa/compiler.h). */
+#ifndef CSEP_KERNELS_CONTRACT_H
+#define CSEP_KERNELS_CONTRACT_H
+
+#include <stdint.h>
+
+#include "csep.h"
+
+/* The widest panel of a product, in vectors. */
+#define CSEP_MAX_PANEL_VECTORS 2
+
+/* What one output row needs of the input.  Kernel rows outside the image are left out here, columns
+ * outside by the kernel: a tap in the padding is skipped, not multiplied by zero. */
+typedef struct csep_line {
+    const void *x; /* column 0 of the first input row under the kernel, at job.first_channel */
+    int64_t rows;  /* kernel rows inside the image, >= 0 */
+    int64_t skip;  /* kernel rows above it; skip + rows <= job.kernel_rows */
+} csep_line;
+
+/* The first stage, depthwise or im2col: the same run of output pixels on some output rows, for a
+ * range of channels.  A channel is a depthwise output, or for im2col one of the kernel_rows * taps
+ * * C inputs of an ordinary convolution.
+ *
+ * Depthwise: a[line][pixel][k] = activation(bias[k] + residual + sum over kernel rows di, then
+ * columns dj, of w[k][di][dj] * x[..][k / multiplier]): one chain of multiply-adds in that order.
+ * im2col: a[line][pixel][k] = x under tap (di, dj), channel q, k = (di * taps + dj) * C + q; zero
+ * outside the image. */
+typedef struct csep_stage_job {
+    const csep_line *line;
+    int64_t lines;         /* >= 1 */
+    int64_t row_step;      /* between input rows under successive kernel rows */
+    int64_t col_step;      /* between input columns */
+    int64_t width;         /* input columns there are, from line.x on */
+    int64_t first_col;     /* input column under tap 0 of the first output pixel; may be < 0 */
+    int64_t stride;        /* input columns between output pixels, >= 1 */
+    int64_t dilation;      /* input columns between taps, >= 1 */
+    int64_t taps;          /* kernel columns, >= 1 */
+    int64_t kernel_rows;   /* rows of the whole kernel, >= 1 */
+    int64_t in_channels;   /* im2col: C */
+    int64_t first_channel; /* the input channel that line.x is at */
+    int64_t multiplier;    /* channel multiplier M, >= 1 */
+    const void *w;         /* packed [block][kernel_rows][taps][vl] */
+    int64_t w_period;      /* blocks of w, used over and over: fewer than blocks if shared */
+    const void *bias;      /* for all channels from 0 on, padded to whole vectors */
+    const int32_t *lane;  /* M > 1: packed [block][vl], input channel of each lane less the first */
+    int64_t channel;      /* first channel, a multiple of vl */
+    int64_t channels;     /* how many, >= 1 */
+    int64_t pixels;       /* output pixels in the run, >= 1 */
+    void *a;              /* first channel of the first pixel of the first line */
+    int64_t a_step;       /* between blocks of vl channels */
+    int64_t pixel_step;   /* between pixels; im2col: vl */
+    int64_t line_step;    /* between lines */
+    const void *residual; /* laid out as a, or NULL */
+    csep_activation activation;
+    int whole_vectors; /* 1: a has room for whole vectors of channels, always so for im2col; what
+                        * the lanes past the last channel get is not defined */
+} csep_stage_job;
+
+typedef void (*csep_stage_fn)(const csep_stage_job *job);
+
+/* The pointwise product: rows of C = A * B over a range of panels.
+ *
+ * c[row][column] = bias[column] (or c itself, where bias is NULL) + the sum over k = 0, 1, 2, ...
+ * of a[k][row] * b[k][column]: one chain of multiply-adds in that order, whatever the block sizes.
+ * With finish, residual is added and the activation applied before the store. */
+typedef struct csep_pointwise_job {
+    const void *a;   /* [block][row][vl]: what the first stage wrote */
+    int64_t a_step;  /* between blocks of a, >= rows * vl */
+    int64_t k;       /* depth of this product, >= 1: channels in a ... */
+    int64_t k_first; /* ... which are B's rows k_first .. k_first + k - 1 of k_total; k_first is a
+                      * multiple of vl */
+    int64_t k_total;
+    int64_t rows;     /* >= 1 */
+    const void *b;    /* panels one after the other, [k_total][vectors * vl] each; or, ... */
+    int64_t b_step;   /* ... if not 0, rows of whole vectors so far apart */
+    const void *bias; /* padded to whole vectors; NULL to add to what c holds */
+    void *c;          /* row 0, first column of the first panel */
+    int64_t ldc;      /* between rows of c */
+    /* What the next job will read, to be prefetched to L2, or NULL: ahead_count elements; with
+     * b_step, so many pieces as long as a row of the panel, ahead_step apart. */
+    const void *ahead;
+    int64_t ahead_count;
+    int64_t ahead_step;
+    int64_t columns;       /* columns from c to the end of the last panel, >= 1 */
+    int64_t panel_vectors; /* vectors of every panel but a narrower last one */
+    /* 1: each panel meets all rows before the next one is touched, which is prefetched meanwhile;
+     * for weights that would not stay in L2.  Not with b_step. */
+    int panels_outer;
+    /* 1: the sums are complete: add residual (laid out as c, or NULL), apply the activation. */
+    int finish;
+    const void *residual;
+    csep_activation activation;
+} csep_pointwise_job;
+
+typedef void (*csep_pointwise_fn)(const csep_pointwise_job *job);
+
+/* A run of pixels between an array of any dtype and layout ("outside": the caller's) and rows of
+ * real ("inside": scratch).  load_staged converts inwards, store_staged outwards; a value is
+ * rounded to nearest, ties to even. */
+typedef struct csep_convert_job {
+    csep_dtype dtype;     /* of the array outside; CSEP_F64 exactly where real is double */
+    int64_t pixels;       /* >= 1 */
+    int64_t channels;     /* >= 1 */
+    int64_t pixel_step;   /* outside */
+    int64_t channel_step; /* outside; where it is not 1, pixel_step is */
+    int64_t inside_step;  /* between pixels inside, >= channels; channels are side by side */
+} csep_convert_job;
+
+/* A depthwise kernel and what it is for: so many kernel columns, stride, dilation 1.  taps == 0
+ * fits anything and ends the list. */
+typedef struct csep_depthwise_entry {
+    int taps, stride;
+    csep_stage_fn run;
+} csep_depthwise_entry;
+
+typedef struct csep_kernels {
+    const char *name;
+    int size;                           /* bytes of real */
+    int vl;                             /* elements in a vector */
+    int mr[CSEP_MAX_PANEL_VECTORS + 1]; /* MR, rows of a micro-tile, for a panel of 1, 2 vectors */
+    int panel_vectors;                  /* NR / vl: the panel width that runs closest to the peak */
+    const csep_depthwise_entry *depthwise;
+    csep_stage_fn im2col;
+    csep_pointwise_fn pointwise;
+    void (*load_staged)(const csep_convert_job *job, const void *outside, void *inside);
+    void (*store_staged)(const csep_convert_job *job, const void *inside, void *outside);
+    /* Copies rows x columns, from_step apart, into a panel: rows of whole vectors, the lanes past
+     * the last column 0. */
+    void (*pack_panel)(const void *from, int64_t from_step, int64_t rows, int64_t columns,
+                       void *panel);
+    /* What the machine can do, for benchmarks: csep_fma_probe, csep_read_probe, csep_write_probe.
+     */
+    double (*fma_probe)(int64_t iterations);
+    double (*read_probe)(const void *p, int64_t count);
+    void (*write_probe)(void *p, int64_t count);
+} csep_kernels;
+
+#endif

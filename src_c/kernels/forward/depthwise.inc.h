@@ -1,0 +1,257 @@
+/* Depthwise micro-kernels, written once in the vector vocabulary.
+ *
+ * A strip is up to STRIP output pixels of one vector of channels.  Its accumulators and the
+ * weights of one kernel row stay in registers; the kernel slides over the input columns, so each
+ * input vector is loaded once per kernel row and used for every tap that covers it.  All output
+ * rows of a job are worked off below one strip before the next: the input they share is then in L1.
+ *
+ * Every output adds its taps in the order (kernel row, kernel column), with those outside the
+ * image skipped: its bits do not depend on the strip it fell into.
+ */
+#ifndef CSEP_KERNELS_FORWARD_DEPTHWISE_H
+#define CSEP_KERNELS_FORWARD_DEPTHWISE_H
+
+#include "isa/vocabulary.h"
+#include "kernels/contract.h"
+#include "kernels/shared/activation.inc.h"
+
+/* GROUP blocks take their turns on a strip of a row before the next row: what lies side by side in
+ * memory is read and written together.  4 instead of 1: 15 to 28 % of a depthwise convolution
+ * alone, 6 % of a strided separable one; 8 is no better. */
+enum { STRIP = 8, MAX_TAPS = 7, GROUP = 4 };
+
+/* Which case a strip is compiled for.  WHOLE: all lanes and all columns exist.  PARTIAL: some lanes
+ * or columns may not.  EXPAND: as PARTIAL, and each input channel feeds several lanes (M > 1). */
+enum { WHOLE, PARTIAL, EXPAND };
+
+/* One vector of channels of a job. */
+typedef struct channel_block {
+    int64_t channel; /* first input channel, counted from line->x */
+    int count;       /* input channels under the vector */
+    vmask mask;      /* the lanes they are loaded into */
+    vindex lane;     /* EXPAND: input channel of each output lane */
+    int outputs;     /* lanes to be stored */
+    const real *w, *bias;
+    int64_t a; /* from job->a to the block */
+} channel_block;
+
+typedef struct block_group {
+    int count;
+    channel_block blocks[GROUP];
+} block_group;
+
+/* Columns of one strip.  Counted from the column under tap 0 of the first pixel, those from lo to
+ * hi - 1 are inside the image. */
+typedef struct strip {
+    int64_t offset; /* floats from the start of an input row to that column; may be < 0 */
+    int64_t lo, hi;
+    int64_t pixel; /* first pixel of the run */
+} strip;
+
+INLINE vec dw_load(const real *x, const channel_block *block, const int mode)
+{
+    if (mode == WHOLE)
+        return v_load(x);
+    if (mode == PARTIAL)
+        return v_load_masked(x, block->mask);
+    return v_expand(v_load_masked(x, block->mask), block->lane);
+}
+
+/* The sums of a strip are complete: residual, activation, store; a counts from job->a. */
+INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec *acc, int64_t a,
+                      const int T)
+{
+    const int64_t step = job->pixel_step;
+    const placement place = {T, 1, block->outputs, step};
+    const real *residual = job->residual;
+    v_finish(acc, T, &place, residual ? residual + a : 0, &job->activation);
+    real *to = (real *)job->a + a;
+    if (block->outputs == VL) {
+        UNROLL
+        for (int t = 0; t < T; t++)
+            v_store(to + t * step, acc[t]);
+    } else {
+        const vmask mask = v_mask(block->outputs);
+        UNROLL
+        for (int t = 0; t < T; t++)
+            v_store_masked(to + t * step, mask, acc[t]);
+    }
+}
+
+/* Taps side by side (dilation 1), TAPS and S known: load each input column once. */
+INLINE void dw_strip_sliding(const csep_stage_job *job, const csep_line *line,
+                             const channel_block *block, const strip *s, const real *w, int64_t a,
+                             const int T, const int TAPS, const int S, const int mode)
+{
+    const int64_t col_step = job->col_step, row_step = job->row_step, lo = s->lo, hi = s->hi;
+    const real *x = (const real *)line->x + block->channel;
+    vec acc[STRIP];
+    UNROLL
+    for (int t = 0; t < T; t++)
+        acc[t] = v_load(block->bias);
+
+    for (int64_t di = line->rows; di > 0; di--) {
+        vec tap[MAX_TAPS];
+        UNROLL
+        for (int dj = 0; dj < TAPS; dj++)
+            tap[dj] = v_load(w + dj * VL);
+        int64_t at = s->offset;
+        UNROLL
+        for (int u = 0; u < (T - 1) * S + TAPS; u++, at += col_step) {
+            if (mode != WHOLE && (u < lo || u >= hi))
+                continue;
+            const vec v = v_pin(dw_load(x + at, block, mode));
+            UNROLL
+            for (int dj = 0; dj < TAPS; dj++) {
+                const int t = (u - dj) / S;
+                if (u >= dj && (u - dj) % S == 0 && t < T)
+                    acc[t] = v_fma(v, tap[dj], acc[t]);
+            }
+        }
+        x += row_step;
+        w += TAPS * VL;
+    }
+    dw_finish(job, block, acc, a, T);
+}
+
+/* Any kernel width, stride and dilation. */
+INLINE void dw_strip_any(const csep_stage_job *job, const csep_line *line,
+                         const channel_block *block, const strip *s, const real *w, int64_t a,
+                         const int T, const int mode)
+{
+    const int64_t stride = job->stride;
+    const real *x = (const real *)line->x + block->channel;
+    vec acc[STRIP];
+    UNROLL
+    for (int t = 0; t < T; t++)
+        acc[t] = v_load(block->bias);
+
+    for (int64_t di = line->rows; di > 0; di--) {
+        for (int64_t dj = 0; dj < job->taps; dj++) {
+            const vec tap = v_load(w);
+            const int64_t first = dj * job->dilation;
+            UNROLL
+            for (int t = 0; t < T; t++) {
+                const int64_t u = first + t * stride;
+                if (mode != WHOLE && (u < s->lo || u >= s->hi))
+                    continue;
+                const vec v = dw_load(x + s->offset + u * job->col_step, block, mode);
+                acc[t] = v_fma(v, tap, acc[t]);
+            }
+            w += VL;
+        }
+        x += job->row_step;
+    }
+    dw_finish(job, block, acc, a, T);
+}
+
+/* One strip of every line, for some neighbouring blocks.  TAPS == 0 stands for dw_strip_any. */
+INLINE void dw_lines(const csep_stage_job *job, const block_group *group, const strip *s,
+                     const int T, const int TAPS, const int S, const int mode)
+{
+    const int64_t taps = TAPS ? TAPS : job->taps;
+    int64_t start = s->pixel * job->pixel_step;
+    for (int64_t i = 0; i < job->lines; i++, start += job->line_step) {
+        const csep_line *line = job->line + i;
+        for (int b = 0; b < group->count; b++) {
+            const channel_block block = group->blocks[b]; /* a copy: no store changes it */
+            const real *w = block.w + line->skip * taps * VL;
+            if (TAPS)
+                dw_strip_sliding(job, line, &block, s, w, block.a + start, T, TAPS, S, mode);
+            else
+                dw_strip_any(job, line, &block, s, w, block.a + start, T, mode);
+        }
+    }
+}
+
+INLINE void dw_lines_of(int64_t pixels, const csep_stage_job *job, const block_group *group,
+                        const strip *s, const int TAPS, const int S, const int mode)
+{
+    switch (pixels) {
+    case 1: dw_lines(job, group, s, 1, TAPS, S, mode); break;
+    case 2: dw_lines(job, group, s, 2, TAPS, S, mode); break;
+    case 3: dw_lines(job, group, s, 3, TAPS, S, mode); break;
+    case 4: dw_lines(job, group, s, 4, TAPS, S, mode); break;
+    case 5: dw_lines(job, group, s, 5, TAPS, S, mode); break;
+    case 6: dw_lines(job, group, s, 6, TAPS, S, mode); break;
+    case 7: dw_lines(job, group, s, 7, TAPS, S, mode); break;
+    default: dw_lines(job, group, s, 8, TAPS, S, mode); break;
+    }
+}
+
+/* A group of blocks along the whole run, in strips of nearly equal length. */
+INLINE void dw_run(const csep_stage_job *job, const block_group *group, const int TAPS, const int S)
+{
+    const int64_t strips = (job->pixels + STRIP - 1) / STRIP;
+    const int64_t shorter = job->pixels / strips;
+    const int64_t longer = job->pixels % strips; /* this many strips have one pixel more */
+    const int64_t reach = (job->taps - 1) * job->dilation;
+    const int whole = group->blocks[group->count - 1].count == VL;
+
+    int64_t col = job->first_col;
+    strip s = {.pixel = 0};
+    for (int64_t i = 0; i < strips; i++) {
+        const int64_t pixels = shorter + (i < longer);
+        const int64_t last = (pixels - 1) * job->stride + reach;
+        s.offset = col * job->col_step;
+        s.lo = -col;
+        s.hi = job->width - col;
+        if (job->multiplier > 1)
+            dw_lines_of(pixels, job, group, &s, TAPS, S, EXPAND);
+        else if (whole && s.lo <= 0 && last < s.hi)
+            dw_lines_of(pixels, job, group, &s, TAPS, S, WHOLE);
+        else
+            dw_lines_of(pixels, job, group, &s, TAPS, S, PARTIAL);
+        col += pixels * job->stride;
+        s.pixel += pixels;
+    }
+}
+
+/* The block at output channel k. */
+INLINE channel_block dw_block(const csep_stage_job *job, int64_t k, int64_t end)
+{
+    const int64_t m = job->multiplier;
+    const int64_t k_last = k + VL < end ? k + VL - 1 : end - 1;
+    const int64_t channel = m == 1 ? k : k / m;
+    const int64_t w_block = k / VL % job->w_period;
+    channel_block block = {
+        .channel = channel - job->first_channel,
+        .count = (int)((m == 1 ? k_last : k_last / m) - channel + 1),
+        .outputs = job->whole_vectors ? VL : (int)(k_last - k + 1),
+        .w = (const real *)job->w + w_block * job->kernel_rows * job->taps * VL,
+        .bias = (const real *)job->bias + k,
+        .a = (k - job->channel) / VL * job->a_step,
+    };
+    block.mask = v_mask(block.count);
+    if (m > 1)
+        block.lane = v_index(job->lane + k);
+    return block;
+}
+
+INLINE void dw_job(const csep_stage_job *job, const int TAPS, const int S)
+{
+    REQUIRE(job->channel % VL == 0 && job->channels >= 1 && job->pixels >= 1 && job->lines >= 1);
+    REQUIRE(!TAPS || (job->taps == TAPS && job->stride == S && job->dilation == 1));
+    REQUIRE(job->w_period >= 1 && job->multiplier >= 1 && (job->multiplier == 1 || job->lane));
+    const int64_t end = job->channel + job->channels;
+    block_group group;
+    for (int64_t k = job->channel; k < end;) {
+        /* A block that is not whole stays alone: the others need no masks. */
+        group.count = 0;
+        do {
+            group.blocks[group.count++] = dw_block(job, k, end);
+            k += VL;
+        } while (group.count < GROUP && k + VL <= end);
+        dw_run(job, &group, TAPS, S);
+    }
+}
+
+/* Each instruction set lists those it wants; the others are not compiled. */
+static inline void depthwise_3s1(const csep_stage_job *job) { dw_job(job, 3, 1); }
+static inline void depthwise_3s2(const csep_stage_job *job) { dw_job(job, 3, 2); }
+static inline void depthwise_5s1(const csep_stage_job *job) { dw_job(job, 5, 1); }
+static inline void depthwise_5s2(const csep_stage_job *job) { dw_job(job, 5, 2); }
+static inline void depthwise_7s1(const csep_stage_job *job) { dw_job(job, 7, 1); }
+static inline void depthwise_any(const csep_stage_job *job) { dw_job(job, 0, 0); }
+
+#endif

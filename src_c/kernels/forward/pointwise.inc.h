@@ -1,0 +1,274 @@
+/* Pointwise (GEMM) micro-kernels, written once in the vector vocabulary.
+ *
+ * A tile is MR rows by NV vectors of C, held in registers over the whole depth.  A is stored in
+ * channel blocks [k / VL][row][VL], so all MR rows lie at constant offsets from one pointer; B is
+ * packed so that its NV vectors of a depth step follow each other.
+ *
+ * Every element of C is a chain of fused multiply-adds from the bias through k = 0, 1, 2, ...: the
+ * same bits whatever the tile.
+ */
+#ifndef CSEP_KERNELS_FORWARD_POINTWISE_H
+#define CSEP_KERNELS_FORWARD_POINTWISE_H
+
+#include "isa/vocabulary.h"
+#include "kernels/contract.h"
+#include "kernels/shared/activation.inc.h"
+
+/* Memory that later work will read, asked for during this work's arithmetic. */
+enum { LINE_BYTES = 64 };
+
+typedef struct prefetch {
+    const char *at;
+    int64_t step; /* STRIDED: bytes between pieces as long as a row of the panel */
+    int per_turn; /* lines, STRIDED: pieces, asked for at every VL steps of depth: few, or loads
+                   * have to wait */
+} prefetch;
+
+typedef struct tile_job {
+    const real *a;
+    int64_t a_step;
+    int64_t k;
+    const real *b;
+    int64_t b_step;
+    const real *bias; /* of this panel; NULL: start from c */
+    real *c;
+    const prefetch *ahead; /* not a copy: what was just stored by parts is slow to load whole */
+    int64_t ldc;
+    int last_lanes; /* lanes of the last vector that exist in c */
+    int finish;
+    const real *residual;              /* laid out as c, or NULL */
+    const csep_activation *activation; /* where finish is 1 */
+} tile_job;
+
+INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const real *b, const int MR,
+                    const int NV)
+{
+    vec bv[CSEP_MAX_PANEL_VECTORS];
+    UNROLL
+    for (int v = 0; v < NV; v++)
+        bv[v] = v_load(b + v * VL);
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        const vec s = v_broadcast(a + r * VL);
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            acc[r][v] = v_fma(s, bv[v], acc[r][v]);
+    }
+}
+
+INLINE void pw_finish(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
+                      const int NV)
+{
+    const placement place = {MR, NV, t->last_lanes, t->ldc};
+    vec sum[MAX_SUMS];
+    UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        sum[i] = acc[i / NV][i % NV];
+    v_finish(sum, MR * NV, &place, t->residual, t->activation);
+    UNROLL
+    for (int i = 0; i < MR * NV; i++)
+        acc[i / NV][i % NV] = sum[i];
+}
+
+/* STRIDED: B's rows are b_step apart, and so are the pieces ahead.  Otherwise both are in one
+ * piece, which saves the registers that 8 % of the speed with AVX2 hung on. */
+INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STRIDED)
+{
+    vec acc[MAX_MR][CSEP_MAX_PANEL_VECTORS];
+    const vmask last = v_mask(t->last_lanes);
+
+    UNROLL
+    for (int v = 0; v < NV; v++) {
+        if (t->bias) {
+            const vec start = v_load(t->bias + v * VL);
+            UNROLL
+            for (int r = 0; r < MR; r++)
+                acc[r][v] = start;
+        } else {
+            UNROLL
+            for (int r = 0; r < MR; r++) {
+                const real *c = t->c + r * t->ldc + v * VL;
+                acc[r][v] = v < NV - 1 || t->last_lanes == VL ? v_load(c) : v_load_masked(c, last);
+            }
+        }
+    }
+
+    const real *a = t->a;
+    const real *b = t->b;
+    const int64_t b_step = STRIDED ? t->b_step : NV * VL;
+    const char *ahead = t->ahead->at;
+    for (int64_t block = t->k / VL; block > 0; block--) {
+        for (int i = 0; i < t->ahead->per_turn; i++) {
+            v_prefetch_l2(ahead);
+            for (int l = LINE_BYTES; STRIDED && l < NV * VL * (int)sizeof(real); l += LINE_BYTES)
+                v_prefetch_l2(ahead + l);
+            ahead += STRIDED ? t->ahead->step : LINE_BYTES;
+        }
+        for (int kk = 0; kk < VL; kk += 2) {
+            pw_step(acc, a + kk, b, MR, NV);
+            pw_step(acc, a + kk + 1, b + b_step, MR, NV);
+            b += 2 * b_step;
+        }
+        a += t->a_step;
+    }
+    for (int64_t kk = 0; kk < t->k % VL; kk++) {
+        pw_step(acc, a + kk, b, MR, NV);
+        b += b_step;
+    }
+    if (t->finish)
+        pw_finish(t, acc, MR, NV);
+
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        real *c = t->c + r * t->ldc;
+        UNROLL
+        for (int v = 0; v < NV - 1; v++)
+            v_store(c + v * VL, acc[r][v]);
+        if (t->last_lanes == VL)
+            v_store(c + (NV - 1) * VL, acc[r][NV - 1]);
+        else
+            v_store_masked(c + (NV - 1) * VL, last, acc[r][NV - 1]);
+    }
+}
+
+/* The bound is a constant of the instruction set: cases above it compile to nothing. */
+#define PW_CASE(n, bound, vectors, strided)                                                        \
+    case n:                                                                                        \
+        if (n <= bound)                                                                            \
+            pw_tile(t, n <= bound ? n : 1, vectors, strided);                                      \
+        break;
+#define PW_SWITCH(rows, bound, vectors, strided)                                                   \
+    switch (rows) {                                                                                \
+        PW_CASE(1, bound, vectors, strided)                                                        \
+        PW_CASE(2, bound, vectors, strided)                                                        \
+        PW_CASE(3, bound, vectors, strided)                                                        \
+        PW_CASE(4, bound, vectors, strided)                                                        \
+        PW_CASE(5, bound, vectors, strided)                                                        \
+        PW_CASE(6, bound, vectors, strided)                                                        \
+        PW_CASE(7, bound, vectors, strided)                                                        \
+        PW_CASE(8, bound, vectors, strided)                                                        \
+        PW_CASE(9, bound, vectors, strided)                                                        \
+        PW_CASE(10, bound, vectors, strided)                                                       \
+        PW_CASE(11, bound, vectors, strided)                                                       \
+        PW_CASE(12, bound, vectors, strided)                                                       \
+        PW_CASE(13, bound, vectors, strided)                                                       \
+        PW_CASE(14, bound, vectors, strided)                                                       \
+    }
+
+typedef void (*tile_fn)(int rows, const tile_job *t);
+static void pw_tile_1(int rows, const tile_job *t) { PW_SWITCH(rows, MR_1, 1, 0) }
+static void pw_tile_2(int rows, const tile_job *t) { PW_SWITCH(rows, MR_2, 2, 0) }
+static void pw_strided_1(int rows, const tile_job *t) { PW_SWITCH(rows, MR_1, 1, 1) }
+static void pw_strided_2(int rows, const tile_job *t) { PW_SWITCH(rows, MR_2, 2, 1) }
+#undef PW_SWITCH
+#undef PW_CASE
+
+/* By b_step != 0 and the panel's vectors. */
+static const tile_fn tile_fns[2][CSEP_MAX_PANEL_VECTORS + 1] = {
+    {0, pw_tile_1, pw_tile_2},
+    {0, pw_strided_1, pw_strided_2},
+};
+static const int mr_of[CSEP_MAX_PANEL_VECTORS + 1] = {0, MR_1, MR_2};
+
+/* Rows first .. first + rows - 1 of one panel, in tiles of nearly equal height. */
+static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first, int64_t rows,
+                     prefetch *ahead)
+{
+    const int64_t width = job->panel_vectors * VL;
+    const int64_t left = job->columns - panel * width;
+    const int64_t columns = left < width ? left : width;
+    const int vectors = (int)((columns + VL - 1) / VL);
+
+    /* Divisions only where there is something to divide: with K = 32 they would show. */
+    int64_t tiles = 1, shorter = rows, taller = 0; /* this many tiles have one row more */
+    if (rows > mr_of[vectors]) {
+        tiles = (rows + mr_of[vectors] - 1) / mr_of[vectors];
+        shorter = rows / tiles;
+        taller = rows % tiles;
+    }
+
+    const real *b = job->b, *bias = job->bias, *residual = job->residual;
+    const int64_t corner = first * job->ldc + panel * width;
+    tile_job t = {
+        .a = (const real *)job->a + first * VL,
+        .a_step = job->a_step,
+        .k = job->k,
+        .b = job->b_step ? b + panel * width + job->k_first * job->b_step
+                         : b + panel * width * job->k_total + job->k_first * vectors * VL,
+        .b_step = job->b_step ? job->b_step : vectors * VL,
+        .bias = bias ? bias + panel * width : 0,
+        .c = (real *)job->c + corner,
+        .ldc = job->ldc,
+        .last_lanes = (int)(columns - (vectors - 1) * VL),
+        .ahead = ahead,
+        .finish = job->finish,
+        .residual = job->finish && residual ? residual + corner : 0,
+        .activation = &job->activation,
+    };
+    const tile_fn run = tile_fns[job->b_step != 0][vectors];
+    for (int64_t i = 0; i < tiles; i++) {
+        const int n = (int)(shorter + (i < taller));
+        run(n, &t);
+        t.a += n * VL;
+        t.c += n * job->ldc;
+        if (t.residual)
+            t.residual += n * job->ldc;
+        ahead->at += job->k / VL * ahead->per_turn * ahead->step;
+    }
+}
+
+/* Spreads what is ahead evenly over a product of this many tiles. */
+static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
+{
+    const int64_t turns = tiles * (job->k / VL);
+    if (!job->ahead || !turns)
+        return (prefetch){.at = (const char *)job->a}; /* any pointer: it moves on by nothing */
+    const int strided = job->b_step != 0;
+    const int64_t floats = strided ? 1 : LINE_BYTES / (int64_t)sizeof(real);
+    return (prefetch){
+        .at = (const char *)job->ahead,
+        .step = strided ? job->ahead_step * (int64_t)sizeof(real) : LINE_BYTES,
+        .per_turn = (int)((job->ahead_count / floats + turns - 1) / turns),
+    };
+}
+
+/* Each panel meets all rows before the next one, which is brought to L2 meanwhile. */
+static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t groups)
+{
+    const int64_t panel = job.panel_vectors * VL * job.k_total;
+    job.ahead_count = panel;
+    for (int64_t p = 0; p < panels; p++) {
+        job.ahead = p + 1 < panels ? (const real *)job.b + (p + 1) * panel : 0;
+        prefetch ahead = pw_prefetch(&job, groups);
+        pw_panel(&job, p, 0, job.rows, &ahead);
+    }
+}
+
+static void pointwise(const csep_pointwise_job *job)
+{
+    REQUIRE(job->rows >= 1 && job->k >= 1 && job->columns >= 1);
+    REQUIRE(job->k_first % VL == 0 && job->k_first + job->k <= job->k_total);
+    REQUIRE(job->a_step >= job->rows * VL);
+    REQUIRE(job->panel_vectors >= 1 && job->panel_vectors <= CSEP_MAX_PANEL_VECTORS);
+    REQUIRE(!(job->panels_outer && job->b_step));
+    const int64_t width = job->panel_vectors * VL;
+    const int64_t panels = (job->columns + width - 1) / width;
+    const int64_t mr = mr_of[job->panel_vectors];
+    const int64_t groups = (job->rows + mr - 1) / mr;
+
+    if (job->panels_outer) {
+        pw_panels_outer(*job, panels, groups);
+        return;
+    }
+    prefetch ahead = pw_prefetch(job, groups * panels);
+    const int64_t shorter = job->rows / groups;
+    const int64_t taller = job->rows % groups;
+    for (int64_t g = 0, first = 0; g < groups; g++) {
+        const int64_t n = shorter + (g < taller);
+        for (int64_t p = 0; p < panels; p++)
+            pw_panel(job, p, first, n, &ahead);
+        first += n;
+    }
+}
+
+#endif

@@ -1,0 +1,221 @@
+/* Activations of whole vectors, written once in the vector vocabulary.
+ *
+ * Relative errors are below 4 ulp over the whole range, denormal results included; NaN gives NaN,
+ * and an infinity what the formula in csep.h says.  v_min and v_max return their second operand
+ * where either is NaN.
+ */
+#ifndef CSEP_KERNELS_SHARED_ACTIVATION_H
+#define CSEP_KERNELS_SHARED_ACTIVATION_H
+
+#include "isa/vocabulary.h"
+#include "kernels/contract.h"
+
+/* c[0] + c[1] x + ... */
+INLINE vec v_polynomial(vec x, const real *c, const int terms)
+{
+    vec sum = v_broadcast(c + terms - 1);
+    UNROLL
+    for (int i = terms - 2; i >= 0; i--)
+        sum = v_fma(sum, x, v_broadcast(c + i));
+    return sum;
+}
+
+/* e^x = (1 + m) * 2^n with |m| < 0.42, for LOWEST_EXPONENT <= x <= 0 or NaN; x_low is a small
+ * number that belongs to x. */
+typedef struct exponential {
+    vec m, n;
+} exponential;
+
+INLINE exponential v_exp_parts(vec x, vec x_low)
+{
+    const vec n = v_nearest(x, v_const((real)1.4426950408889634));
+    const vec exact = v_fma(n, v_const(-LN2_HIGH), x);
+    const vec low = v_fma(n, v_const(-LN2_LOW), x_low);
+    const vec r = exact + low, lost = low - (r - exact);
+    const vec m = r + v_fma(r * r, v_polynomial(r, exp_terms, EXP_TERMS), lost);
+    return (exponential){m, n};
+}
+
+/* x no lower than where e^x vanishes, NaN kept. */
+INLINE vec v_lowest(vec x) { return v_max(v_const(LOWEST_EXPONENT), x); }
+
+/* e^x - 1 for x <= 0. */
+INLINE vec v_expm1(vec x)
+{
+    const exponential e = v_exp_parts(v_lowest(x), v_zero());
+    const vec one = v_const(1);
+    const vec scale = v_power_of_two(v_max(v_const(-EXPONENT_BIAS + 1), e.n));
+    return v_fma(scale, e.m, scale - one);
+}
+
+INLINE vec v_magnitude(vec x) { return v_max(x, v_zero() - x); }
+
+/* factor / (1 + e^-z), the logistic function, where z_low belongs to z.  Written so that tiny
+ * results are rounded once, at their scaling. */
+INLINE vec v_times_logistic(vec factor, vec z, vec z_low)
+{
+    const vec zero = v_zero(), one = v_const(1);
+    const vboolean negative = v_less(z, zero);
+    const vec low = v_select(negative, z_low, zero - z_low);
+    const exponential e = v_exp_parts(v_lowest(v_min(z, zero - z)), low);
+    const vec p = one + e.m;
+    const vpower power = v_power(e.n);
+    const vec part = v_quotient(v_select(negative, p, one), one + v_scale(p, power));
+    const vec up = factor * part;
+    return v_select(negative, v_scale(up, power), up);
+}
+
+INLINE vec v_sigmoid(vec x) { return v_times_logistic(v_const(1), x, v_zero()); }
+
+/* f(x) as computed for x >= low; below it, x * 0: nothing, but NaN for -inf as 0 * inf is. */
+INLINE vec v_vanish_below(vec x, real low, vec f)
+{
+    return v_select(v_less(x, v_const(low)), x * v_zero(), f);
+}
+
+INLINE vec v_silu(vec x)
+{
+    return v_vanish_below(x, LOWEST_EXPONENT, v_times_logistic(x, x, v_zero()));
+}
+
+INLINE vec v_tanh(vec x)
+{
+    const vec magnitude = v_magnitude(x);
+    const vec m = v_expm1(v_const(-2) * magnitude); /* -1 .. 0 */
+    const vec t = m / (v_const(2) + m);             /* -tanh |x| */
+    const vec signed_t = v_select(v_less(x, v_zero()), t, v_zero() - t);
+    return v_select(v_less(magnitude, v_const(TINY)), x, signed_t);
+}
+
+INLINE vec v_elu(vec x, vec alpha)
+{
+    const vec zero = v_zero();
+    return v_select(v_less(x, zero), alpha * v_expm1(v_min(zero, x)), x);
+}
+
+INLINE vec v_hard_sigmoid(vec x)
+{
+    const vec sum = x + v_const(3);
+    return v_min(v_const(6), v_max(v_zero(), sum)) / v_const(6);
+}
+
+/* x * Phi(x).  With t = |x| and u = (t - k) / (t + k): Phi(-t) = e^(-t^2 / 2) * f(u) / (1 + t), f
+ * a polynomial; what t * t loses in rounding goes into the exponential.  Near 0, where this would
+ * not know 1 / 2 exactly, Phi's Taylor series. */
+INLINE vec v_gelu(vec x)
+{
+    const vec zero = v_zero(), one = v_const(1), half = v_const((real)-0.5);
+    const vec t = v_min(v_const(-GELU_LOWEST), v_magnitude(x));
+    const vec square = t * t;
+    const vec lost = v_product_error(t, t, square);
+    const exponential e = v_exp_parts(v_lowest(square * half), lost * half);
+    const vec u = (t - v_const(GELU_CENTER)) / (t + v_const(GELU_CENTER));
+    const vec f = v_polynomial(u, gelu_terms, GELU_TERMS);
+    const vec tail = v_fma(e.m, f, f) / (one + t);
+    const vpower power = v_power(e.n);
+    const vec below = v_scale(x * tail, power);
+    const vec above = x * (one - v_scale(tail, power));
+    const vec near = v_fma(x, v_polynomial(square, phi_terms, PHI_TERMS), v_const((real)0.5));
+    const vec far = v_select(v_less(x, zero), below, above);
+    return v_vanish_below(x, GELU_LOWEST, v_select(v_less(t, one), x * near, far));
+}
+
+/* x * logistic(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3): z is needed to twice the precision where
+ * the result is tiny. */
+INLINE vec v_gelu_tanh(vec x)
+{
+    const vec c1 = v_const(GELU_C1), c3 = v_const(GELU_C3);
+    const vec t = v_min(v_const(-GELU_LOWEST), v_max(v_const(GELU_LOWEST), x));
+    const vec square = t * t;
+    const vec square_low = v_product_error(t, t, square);
+    const vec cubic = c3 * square;
+    const vec cubic_low = v_product_error(c3, square, cubic);
+    const vec sum = cubic + c1; /* and what it loses, whichever is larger */
+    const vec part = sum - c1;
+    const vec sum_low = (c1 - (sum - part)) + (cubic - part);
+    const vec rest = v_fma(c3, square_low, cubic_low) +
+                     v_fma(v_const(GELU_C3_LOW), square, v_const(GELU_C1_LOW)) + sum_low;
+    const vec z = t * sum;
+    const vec z_low = v_fma(t, rest, v_product_error(t, sum, z));
+    return v_vanish_below(x, GELU_LOWEST, v_times_logistic(x, z, z_low));
+}
+
+static const real relu_top[] = {[CSEP_RELU] = (real)INFINITY, [CSEP_RELU6] = 6};
+
+INLINE vec v_relu(vec x, csep_activation_kind kind)
+{
+    return v_min(v_broadcast(&relu_top[kind]), v_max(v_zero(), x));
+}
+
+/* On vectors in memory, out of line: in the kernels all this would be compiled dozens of times. */
+static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation *activation)
+{
+    const vec alpha = v_const((real)activation->alpha);
+#define EACH(expression)                                                                           \
+    for (int i = 0; i < count; i++) {                                                              \
+        const vec x = v[i];                                                                        \
+        v[i] = (expression);                                                                       \
+    }                                                                                              \
+    break;
+    switch (activation->kind) {
+    case CSEP_RELU:
+    case CSEP_RELU6: EACH(v_relu(x, activation->kind))
+    case CSEP_LEAKY_RELU: EACH(v_select(v_less(v_zero(), x), x, alpha * x))
+    case CSEP_ELU: EACH(v_elu(x, alpha))
+    case CSEP_SIGMOID: EACH(v_sigmoid(x))
+    case CSEP_TANH: EACH(v_tanh(x))
+    case CSEP_SILU: EACH(v_silu(x))
+    case CSEP_HARD_SIGMOID: EACH(v_hard_sigmoid(x))
+    case CSEP_HARD_SILU: EACH(x * v_hard_sigmoid(x))
+    case CSEP_GELU: EACH(v_gelu(x))
+    case CSEP_GELU_TANH: EACH(v_gelu_tanh(x))
+    default: break;
+    }
+#undef EACH
+}
+
+/* The most sums that a kernel holds in registers. */
+enum { MAX_SUMS = MAX_MR * CSEP_MAX_PANEL_VECTORS };
+
+/* Where the sums of a block lie in an array: rows of `vectors` vectors, the last with last_lanes.
+ */
+typedef struct placement {
+    int rows, vectors, last_lanes;
+    int64_t row_step;
+} placement;
+
+/* Residual and activation, on sums in memory; residual is the first one's, or NULL. */
+static NOINLINE void finish_in_memory(vec *sum, const placement *place, const real *residual,
+                                      const csep_activation *activation)
+{
+    const vmask last = v_mask(place->last_lanes);
+    const int count = place->rows * place->vectors;
+    for (int i = 0; residual && i < count; i++) {
+        const int v = i % place->vectors;
+        const real *from = residual + i / place->vectors * place->row_step + v * VL;
+        sum[i] = sum[i] + (v < place->vectors - 1 ? v_load(from) : v_load_masked(from, last));
+    }
+    activate_in_memory(sum, count, activation);
+}
+
+/* Completes count sums in registers, a constant number, at most MAX_SUMS. */
+INLINE void v_finish(vec *sum, const int count, const placement *place, const real *residual,
+                     const csep_activation *activation)
+{
+    if (residual || activation->kind > CSEP_RELU6) {
+        vec memory[MAX_SUMS];
+        UNROLL
+        for (int i = 0; i < count; i++)
+            memory[i] = sum[i];
+        finish_in_memory(memory, place, residual, activation);
+        UNROLL
+        for (int i = 0; i < count; i++)
+            sum[i] = memory[i];
+    } else if (activation->kind != CSEP_LINEAR) {
+        UNROLL
+        for (int i = 0; i < count; i++)
+            sum[i] = v_relu(sum[i], activation->kind);
+    }
+}
+
+#endif

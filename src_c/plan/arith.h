@@ -1,0 +1,28 @@
+/* Integer arithmetic on sizes. */
+#ifndef CSEP_PLAN_ARITH_H
+#define CSEP_PLAN_ARITH_H
+
+#include <stdint.h>
+
+static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t round_up(int64_t a, int64_t to) { return ceil_div(a, to) * to; }
+
+/* Where part i of n begins when count things are dealt evenly. */
+static inline int64_t share(int64_t count, int64_t i, int64_t n)
+{
+    return i * (count / n) + min64(i, count % n);
+}
+
+/* An element's address. */
+static inline const void *at(const void *p, int64_t elements, int size)
+{
+    return (const char *)p + elements * size;
+}
+static inline void *at_mut(void *p, int64_t elements, int size)
+{
+    return (char *)p + elements * size;
+}
+
+#endif

@@ -1,0 +1,106 @@
+#include "plan/pack.h"
+
+#include <string.h>
+
+#include "plan/arith.h"
+#include "plan/sizes.h"
+
+enum { ALIGNMENT = 64 };
+
+static int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+void csep_count_part_bytes(const csep_conv_desc *d, const csep_kernels *kernels, csep_part_bytes *n)
+{
+    const int64_t vl = kernels->vl, size = kernels->size, depth = csep_depth(d);
+    const int64_t padded = round_up(depth, vl), taps = d->kernel_h * d->kernel_w;
+    const int has_taps = d->kind != CSEP_CONV, has_product = d->kind != CSEP_DEPTHWISE;
+    *n = (csep_part_bytes){.dw_blocks = padded / vl};
+    if (d->shared_kernel)
+        n->dw_blocks = min64(n->dw_blocks, d->channel_multiplier /
+                                               greatest_common_divisor(d->channel_multiplier, vl));
+    if (has_taps) {
+        n->dw = round_up(n->dw_blocks * vl * taps * size, ALIGNMENT);
+        n->dw_bias = round_up(padded * size, ALIGNMENT);
+        if (d->channel_multiplier > 1)
+            n->lane = round_up(padded * (int64_t)sizeof(int32_t), ALIGNMENT);
+    }
+    if (has_product) {
+        n->bias = round_up(round_up(d->out_channels, vl) * size, ALIGNMENT);
+        n->product = round_up(depth * round_up(d->out_channels, vl) * size, ALIGNMENT);
+    }
+}
+
+const void *csep_matrix_of(const csep_conv_desc *d, const csep_weights *weights)
+{
+    return d->kind == CSEP_CONV ? weights->w : weights->pw;
+}
+
+/* Output channel k uses column k % columns of dw: all of them, or M of a shared kernel. */
+static void pack_depthwise(const csep_plan *p, const void *dw)
+{
+    const csep_kernels *kernels = p->kernels;
+    const int64_t vl = kernels->vl, taps = p->desc.kernel_h * p->desc.kernel_w;
+    const int size = kernels->size;
+    const int64_t columns = p->desc.shared_kernel ? p->desc.channel_multiplier : p->depth;
+    for (int64_t block = 0; block < p->dw_blocks; block++) {
+        void *to = at_mut(p->dw, block * taps * vl, size);
+        const int64_t k = block * vl;
+        if (!p->desc.shared_kernel) {
+            kernels->pack_panel(at(dw, k, size), columns, taps, min64(vl, columns - k), to);
+            continue;
+        }
+        for (int64_t tap = 0; tap < taps; tap++)
+            for (int64_t i = 0; i < vl; i++)
+                memcpy(at_mut(to, tap * vl + i, size),
+                       at(dw, tap * columns + (k + i) % columns, size), (size_t)size);
+    }
+}
+
+static void pack_lanes(const csep_plan *p)
+{
+    const int64_t vl = p->kernels->vl, m = p->desc.channel_multiplier;
+    for (int64_t k = 0; k < p->depth; k += vl)
+        for (int64_t i = 0; i < vl; i++)
+            p->lane[k + i] = (int32_t)((k + i) / m - k / m);
+}
+
+static void pack_bias(const csep_plan *p, const void *bias, int64_t count, void *to, int64_t bytes)
+{
+    if (bias)
+        p->kernels->pack_panel(bias, count, 1, count, to);
+    else
+        memset(to, 0, (size_t)bytes);
+}
+
+void csep_pack_small_parts(const csep_plan *p, const csep_weights *weights,
+                           const csep_part_bytes *bytes)
+{
+    const csep_conv_desc *d = &p->desc;
+    if (bytes->dw) {
+        const int alone = d->kind == CSEP_DEPTHWISE;
+        pack_depthwise(p, weights->dw);
+        pack_bias(p, alone ? weights->bias : weights->dw_bias, p->depth, p->dw_bias,
+                  bytes->dw_bias);
+    }
+    if (bytes->lane)
+        pack_lanes(p);
+    if (bytes->product)
+        pack_bias(p, weights->bias, d->out_channels, p->bias, bytes->bias);
+}
+
+void csep_pack_product(const csep_plan *p, const void *matrix, void *panels)
+{
+    const int size = p->kernels->size;
+    const int64_t co = p->desc.out_channels, width = p->panel_vectors * p->kernels->vl;
+    for (int64_t first = 0; first < co; first += width)
+        p->kernels->pack_panel(at(matrix, first, size), co, p->depth, min64(width, co - first),
+                               at_mut(panels, first * p->depth, size));
+}

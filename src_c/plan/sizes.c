@@ -1,0 +1,97 @@
+#include "plan/sizes.h"
+
+#include <stddef.h>
+
+#include "plan/arith.h"
+
+/* Whether an array with these sides, of doubles, can be addressed with room for padding. */
+static int fits_memory(const int64_t *sides, int count)
+{
+    int64_t bytes = sizeof(double);
+    for (int i = 0; i < count; i++)
+        if (__builtin_mul_overflow(bytes, sides[i], &bytes) || bytes > INT64_MAX / 64)
+            return 0;
+    return 1;
+}
+
+static int in_range(int64_t value, int64_t low) { return value >= low && value <= CSEP_MAX_STEP; }
+
+/* Compared as unsigned: an enum may hold anything a caller put there. */
+static int one_of(unsigned value, unsigned last) { return value <= last; }
+
+csep_status csep_check_desc(const csep_conv_desc *d)
+{
+    const int64_t fields[] = {d->in_channels, d->channel_multiplier, d->out_channels,
+                              d->kernel_h,    d->kernel_w,           d->stride_h,
+                              d->stride_w,    d->dilation_h,         d->dilation_w};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (!in_range(fields[i], 1))
+            return CSEP_BAD_ARGUMENT;
+    if (!one_of(d->kind, CSEP_CONV) || !one_of(d->dtype, CSEP_F64) ||
+        !one_of(d->activation.kind, CSEP_GELU_TANH) ||
+        !one_of(d->depthwise_activation.kind, CSEP_GELU_TANH))
+        return CSEP_BAD_ARGUMENT;
+    if (d->kind == CSEP_CONV && (d->channel_multiplier != 1 || d->shared_kernel))
+        return CSEP_BAD_ARGUMENT;
+    if (d->kind == CSEP_DEPTHWISE && d->out_channels != d->in_channels * d->channel_multiplier)
+        return CSEP_BAD_ARGUMENT;
+    const int64_t taps[] = {d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier};
+    if (!fits_memory(taps, 4))
+        return CSEP_BAD_SHAPE;
+    const int64_t product[] = {csep_depth(d), d->out_channels};
+    return d->kind == CSEP_DEPTHWISE || fits_memory(product, 2) ? CSEP_OK : CSEP_BAD_SHAPE;
+}
+
+/* Output pixels along one side; < 1 when the kernel does not fit. */
+static int64_t out_side(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                        int64_t dilation)
+{
+    const int64_t room = in + before + after - ((kernel - 1) * dilation + 1);
+    return room < 0 ? 0 : stride == 1 ? room + 1 : room / stride + 1;
+}
+
+static void same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t *before,
+                      int64_t *after)
+{
+    const int64_t outputs = stride == 1 ? in : in / stride + (in % stride != 0);
+    /* In this order it cannot overflow, whatever in is. */
+    const int64_t total = max64((outputs - 1) * stride - in + (kernel - 1) * dilation + 1, 0);
+    *before = total / 2;
+    *after = total - *before;
+}
+
+void csep_set_same_padding(const csep_conv_desc *d, csep_input *in)
+{
+    same_side(in->height, d->kernel_h, d->stride_h, d->dilation_h, &in->pad_top, &in->pad_bottom);
+    same_side(in->width, d->kernel_w, d->stride_w, d->dilation_w, &in->pad_left, &in->pad_right);
+}
+
+csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
+                               csep_geometry *geometry)
+{
+    if (!one_of(input->dtype, CSEP_BF16) || !one_of(input->layout, CSEP_NCHW) ||
+        !one_of(input->padding, CSEP_SAME) || (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
+        return CSEP_BAD_ARGUMENT;
+    if (input->batch < 0 || input->height < 0 || input->width < 0)
+        return CSEP_BAD_ARGUMENT;
+    csep_input in = *input;
+    if (in.padding == CSEP_SAME)
+        csep_set_same_padding(d, &in);
+    in.padding = CSEP_EXPLICIT;
+    if (!in_range(in.pad_top, 0) || !in_range(in.pad_bottom, 0) || !in_range(in.pad_left, 0) ||
+        !in_range(in.pad_right, 0)) /* SAME's, too, with a kernel of 2^31 at a dilation of 2^31 */
+        return input->padding == CSEP_SAME ? CSEP_BAD_SHAPE : CSEP_BAD_ARGUMENT;
+    const int64_t x[] = {max64(in.batch, 1), max64(in.height, 1), max64(in.width, 1),
+                         d->in_channels};
+    if (!fits_memory(x, 4))
+        return CSEP_BAD_SHAPE;
+    const int64_t h =
+        out_side(in.height, in.pad_top, in.pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
+    const int64_t w =
+        out_side(in.width, in.pad_left, in.pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    const int64_t y[] = {max64(in.batch, 1), h, w, d->out_channels};
+    if (h < 1 || w < 1 || !fits_memory(y, 4))
+        return CSEP_BAD_SHAPE;
+    *geometry = (csep_geometry){in, h, w};
+    return CSEP_OK;
+}

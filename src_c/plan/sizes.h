@@ -1,0 +1,24 @@
+/* What sizes may be, and what follows from them.  The only place where that is computed. */
+#ifndef CSEP_PLAN_SIZES_H
+#define CSEP_PLAN_SIZES_H
+
+#include "csep.h"
+
+/* Whether a descriptor may be: CSEP_OK, CSEP_BAD_ARGUMENT or CSEP_BAD_SHAPE. */
+csep_status csep_check_desc(const csep_conv_desc *desc);
+
+/* Checks an input against a checked descriptor; fills in geometry with CSEP_OK only. */
+csep_status csep_resolve_sizes(const csep_conv_desc *desc, const csep_input *input,
+                               csep_geometry *geometry);
+
+/* Sets input's paddings to SAME's, for a checked descriptor and sizes of at least 0. */
+void csep_set_same_padding(const csep_conv_desc *desc, csep_input *input);
+
+/* K, the channels of the first stage. */
+static inline int64_t csep_depth(const csep_conv_desc *d)
+{
+    return d->kind == CSEP_CONV ? d->kernel_h * d->kernel_w * d->in_channels
+                                : d->in_channels * d->channel_multiplier;
+}
+
+#endif

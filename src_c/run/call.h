@@ -1,0 +1,34 @@
+/* What the files of run/ know of one call and of one tile. */
+#ifndef CSEP_RUN_CALL_H
+#define CSEP_RUN_CALL_H
+
+#include "plan/schedule.h"
+
+typedef struct csep_call {
+    const csep_plan *plan;
+    const csep_geometry *geometry;
+    const csep_schedule *schedule;
+    const void *x, *residual;
+    void *y;
+} csep_call;
+
+/* Output rows and columns of one tile; rows are counted through the whole batch. */
+typedef struct csep_tile {
+    int64_t row, row_end, column, column_end;
+} csep_tile;
+
+static inline int64_t csep_tile_columns(const csep_tile *t) { return t->column_end - t->column; }
+static inline int64_t csep_tile_pixels(const csep_tile *t)
+{
+    return (t->row_end - t->row) * csep_tile_columns(t);
+}
+
+/* Input rows under the kernel of output row `row`, counted through the batch: the first ... */
+int64_t csep_first_input_row(const csep_call *call, int64_t row);
+/* ... and one past the last. */
+int64_t csep_end_input_row(const csep_call *call, int64_t row);
+
+/* The tile of a job of the schedule. */
+csep_tile csep_tile_of(const csep_call *call, int64_t job);
+
+#endif

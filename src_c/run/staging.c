@@ -1,0 +1,131 @@
+#include "run/staging.h"
+
+#include <stddef.h>
+
+#include "plan/arith.h"
+
+static int dtype_bytes(csep_dtype dtype)
+{
+    return dtype == CSEP_F64 ? 8 : dtype == CSEP_F32 ? 4 : 2;
+}
+
+/* An array of the caller's. */
+typedef struct outside {
+    const void *load; /* one of the two */
+    void *store;
+    int64_t height, width, channels;
+} outside;
+
+/* Calls the converting kernel for runs of pixels that are side by side in both places: of a row,
+ * or of all rows where whole rows are wanted. */
+static void convert(const csep_call *c, const outside *array, csep_part n, void *inside)
+{
+    const csep_kernels *kernels = c->plan->kernels;
+    const csep_input *in = &c->geometry->input;
+    const int nchw = in->layout == CSEP_NCHW, whole_rows = n.columns == array->width;
+    const int64_t plane = array->height * array->width;
+    const csep_convert_job job = {
+        .dtype = in->dtype,
+        .pixels = whole_rows ? n.rows * array->width : n.columns,
+        .channels = n.channels,
+        .pixel_step = nchw ? 1 : array->channels,
+        .channel_step = nchw ? plane : 1,
+        .inside_step = n.channels,
+    };
+    const int size = dtype_bytes(in->dtype);
+    for (int64_t i = 0; i < (whole_rows ? 1 : n.rows); i++) {
+        const int64_t image = (n.row + i) / array->height;
+        const int64_t pixel = (n.row + i) % array->height * array->width + n.column;
+        const int64_t first = nchw ? (image * array->channels + n.channel) * plane + pixel
+                                   : (image * plane + pixel) * array->channels + n.channel;
+        void *run = at_mut(inside, i * n.columns * n.channels, kernels->size);
+        if (array->load)
+            kernels->load_staged(&job, at(array->load, first, size), run);
+        else
+            kernels->store_staged(&job, run, at_mut(array->store, first, size));
+    }
+}
+
+static outside input_of(const csep_call *c)
+{
+    const csep_input *in = &c->geometry->input;
+    return (outside){c->x, NULL, in->height, in->width, c->plan->desc.in_channels};
+}
+
+/* y, or the residual, which is laid out like it. */
+static outside output_like(const csep_call *c, const void *load, void *store)
+{
+    const csep_geometry *g = c->geometry;
+    return (outside){load, store, g->out_h, g->out_w, c->plan->desc.out_channels};
+}
+
+csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t first,
+                             int64_t channels, char *scratch)
+{
+    const csep_conv_desc *d = &c->plan->desc;
+    const csep_input *in = &c->geometry->input;
+    if (!c->schedule->staged || c->schedule->input_converted)
+        return (csep_source){c->x, 0, 0, in->width, 0, d->in_channels};
+
+    const int64_t m = d->channel_multiplier;
+    const int64_t column = t->column * d->stride_w - in->pad_left;
+    const int64_t column_end =
+        column + (csep_tile_columns(t) - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
+    csep_part n = {.row = csep_first_input_row(c, t->row), .column = max64(column, 0)};
+    n.rows = csep_end_input_row(c, t->row_end - 1) - n.row;
+    n.columns = min64(column_end, in->width) - n.column;
+    n.channel = d->kind == CSEP_CONV ? 0 : first / m;
+    n.channels = d->kind == CSEP_CONV ? d->in_channels : (first + channels - 1) / m + 1 - n.channel;
+    void *inside = scratch + c->schedule->input_at;
+    const outside x = input_of(c);
+    if (n.rows > 0 && n.columns > 0)
+        convert(c, &x, n, inside);
+    else
+        n.columns = 0;
+    return (csep_source){inside, n.row, n.column, n.columns, n.channel, n.channels};
+}
+
+csep_destination csep_find_destination(const csep_call *c, const csep_part *n, char *scratch)
+{
+    const csep_schedule *s = c->schedule;
+    const int size = c->plan->kernels->size;
+    if (!s->staged) {
+        const int64_t co = c->plan->desc.out_channels, out_w = c->geometry->out_w;
+        const int64_t first = (n->row * out_w + n->column) * co + n->channel;
+        return (csep_destination){
+            .c = at_mut(c->y, first, size),
+            .residual = c->residual ? at(c->residual, first, size) : NULL,
+            .pixel_step = co,
+            .line_step = out_w * co,
+        };
+    }
+    csep_destination to = {.c = scratch + s->output_at,
+                           .pixel_step = n->channels,
+                           .line_step = n->columns * n->channels};
+    if (c->residual) {
+        const outside residual = output_like(c, c->residual, NULL);
+        convert(c, &residual, *n, scratch + s->residual_at);
+        to.residual = scratch + s->residual_at;
+    }
+    return to;
+}
+
+void csep_store_outputs(const csep_call *c, const csep_part *n, char *scratch)
+{
+    if (!c->schedule->staged)
+        return;
+    const outside y = output_like(c, NULL, c->y);
+    convert(c, &y, *n, scratch + c->schedule->output_at);
+}
+
+void csep_convert_input(const csep_call *c, void *to)
+{
+    const csep_input *in = &c->geometry->input;
+    const int64_t channels = c->plan->desc.in_channels;
+    const int64_t image = in->height * in->width * channels;
+    const outside x = input_of(c);
+    for (int64_t i = 0; i < in->batch; i++) {
+        const csep_part n = {i * in->height, in->height, 0, in->width, 0, channels};
+        convert(c, &x, n, at_mut(to, i * image, c->plan->kernels->size));
+    }
+}

@@ -1,0 +1,36 @@
+#include "system/processor.h"
+
+#include <unistd.h>
+
+#ifdef CSEP_X86
+#include <cpuid.h>
+
+/* Clang's __builtin_cpu_supports has no word for it before version 16. */
+static int has_f16c(void)
+{
+    unsigned eax, ebx, ecx = 0, edx;
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+int csep_has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+}
+int csep_has_avx512(void) { return csep_has_avx2() && __builtin_cpu_supports("avx512f"); }
+#else
+int csep_has_avx2(void) { return 0; }
+int csep_has_avx512(void) { return 0; }
+#endif
+
+static int64_t l2_bytes = INT64_C(512) << 10; /* where the system does not tell */
+
+void csep_read_processor(void)
+{
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (told > 0)
+        l2_bytes = told;
+#endif
+}
+
+int64_t csep_l2_bytes(void) { return l2_bytes; }

@@ -1,0 +1,340 @@
+/* A libFuzzer target: descriptors, shapes and arrays out of the fuzzer's bytes.
+ *
+ * Sizes are small, but up to three fields are any 64 bits.  What is accepted is held against the
+ * header's rules and the formula of the output size.  Where the arrays have room, every call is
+ * made: a plan with any number of threads and both steps in one give the same bits, in arrays that
+ * end or begin at a page that must not be touched (the kernels are not instrumented).
+ */
+#include "testing.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    if (!init_or_tell())
+        exit(2);
+    return 0;
+}
+
+typedef struct input {
+    const uint8_t *at, *end;
+} input;
+
+/* The next number of the input from low to high; low at its end. */
+static int64_t take(input *in, int64_t low, int64_t high)
+{
+    return in->at < in->end ? low + *in->at++ % (high - low + 1) : low;
+}
+
+/* Small, at an edge of what integers or csep hold, or any 64 bits. */
+static int64_t take_any(input *in)
+{
+    const uint64_t edges[] = {INT64_MAX, (uint64_t)INT64_MIN, CSEP_MAX_STEP, UINT32_MAX};
+    const int64_t way = take(in, 0, 3);
+    if (way < 2)
+        return take(in, 0, way ? 15 : 3);
+    if (way == 2)
+        return (int64_t)(edges[take(in, 0, 3)] + (uint64_t)take(in, 0, 2) - 1);
+    int64_t value = 0;
+    const size_t left = (size_t)(in->end - in->at), count = left < 8 ? left : 8;
+    memcpy(&value, in->at, count);
+    in->at += count;
+    return value;
+}
+
+static void require(int condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+/* Room for one array between two pages that must not be touched; there are ARRAYS of them. */
+enum { ARRAYS = 8, PAGE = 4096, ROOM = 8 << 20 };
+
+static char *room(int number)
+{
+    static char *rooms[ARRAYS];
+    if (!rooms[number]) {
+        char *whole = mmap(NULL, ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        require(whole != MAP_FAILED && mprotect(whole + PAGE, ROOM, PROT_READ | PROT_WRITE) == 0,
+                "no memory for the test itself");
+        rooms[number] = whole + PAGE;
+    }
+    return rooms[number];
+}
+
+/* An array at an end of its room, out of what is left of the input, over and over. */
+static void *make_array(const input *in, int number, int64_t bytes)
+{
+    uint8_t *const start = (uint8_t *)room(number);
+    const size_t left = (size_t)(in->end - in->at);
+    uint8_t *const array = left % 2 ? start : start + ROOM - bytes;
+    for (int64_t i = 0; i < bytes; i++)
+        array[i] = left ? in->at[(size_t)i % left] : (uint8_t)i;
+    return array;
+}
+
+static void small_sizes(input *in, csep_conv_desc *d, csep_input *s)
+{
+    d->kind = (csep_kind)take(in, 0, 2);
+    d->dtype = (csep_dtype)take(in, 0, 1);
+    d->shared_kernel = d->kind == CSEP_CONV ? 0 : (int)take(in, 0, 1);
+    d->in_channels = take(in, 1, 40);
+    d->channel_multiplier = d->kind == CSEP_CONV ? 1 : take(in, 1, 4);
+    d->out_channels =
+        d->kind == CSEP_DEPTHWISE ? d->in_channels * d->channel_multiplier : take(in, 1, 70);
+    d->kernel_h = take(in, 1, 7);
+    d->kernel_w = take(in, 1, 7);
+    d->stride_h = take(in, 1, 4);
+    d->stride_w = take(in, 1, 4);
+    d->dilation_h = take(in, 1, 4);
+    d->dilation_w = take(in, 1, 4);
+    d->activation.kind = (csep_activation_kind)take(in, 0, 11);
+    d->activation.alpha = (double)take(in, 0, 4) / 4;
+    if (d->kind == CSEP_SEPARABLE)
+        d->depthwise_activation.kind = (csep_activation_kind)take(in, 0, 11);
+    s->dtype = d->dtype == CSEP_F64 ? CSEP_F64 : (csep_dtype[]){0, 2, 3}[take(in, 0, 2)];
+    s->layout = (csep_layout)take(in, 0, 1);
+    s->batch = take(in, 0, 2);
+    s->height = take(in, 0, 24);
+    s->width = take(in, 0, 24);
+    s->pad_top = take(in, 0, 9);
+    s->pad_bottom = take(in, 0, 9);
+    s->pad_left = take(in, 0, 9);
+    s->pad_right = take(in, 0, 9);
+}
+
+/* One field is anything. */
+static void any_field(input *in, csep_conv_desc *d, csep_input *s)
+{
+    int64_t *const sizes[] = {&d->in_channels,  &d->channel_multiplier,
+                              &d->out_channels, &d->kernel_h,
+                              &d->kernel_w,     &d->stride_h,
+                              &d->stride_w,     &d->dilation_h,
+                              &d->dilation_w,   &s->batch,
+                              &s->height,       &s->width,
+                              &s->pad_top,      &s->pad_bottom,
+                              &s->pad_left,     &s->pad_right};
+    int *const numbers[] = {(int *)&d->kind,
+                            (int *)&d->dtype,
+                            &d->shared_kernel,
+                            (int *)&d->activation.kind,
+                            (int *)&d->depthwise_activation.kind,
+                            (int *)&s->dtype,
+                            (int *)&s->layout,
+                            (int *)&s->padding};
+    enum { SIZES = sizeof sizes / sizeof *sizes, NUMBERS = sizeof numbers / sizeof *numbers };
+    const int64_t which = take(in, 0, SIZES + NUMBERS);
+    const int64_t value = take_any(in);
+    if (which < SIZES)
+        *sizes[which] = value;
+    else if (which < SIZES + NUMBERS)
+        *numbers[which - SIZES] = (int)value;
+    else
+        memcpy(&d->activation.alpha, &value, sizeof value);
+}
+
+/* Elements of an array with such sides, or -1 where that is more than a test has room for. */
+static int64_t count(int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    const double elements = (double)a * (double)b * (double)c * (double)d;
+    return a < 0 || b < 0 || c < 0 || d < 0 || elements > 1e6 ? -1 : a * b * c * d;
+}
+
+/* The header's rules. */
+static int may_be(const csep_conv_desc *d, const csep_input *s)
+{
+    const int64_t steps[] = {d->in_channels, d->channel_multiplier, d->out_channels,
+                             d->kernel_h,    d->kernel_w,           d->stride_h,
+                             d->stride_w,    d->dilation_h,         d->dilation_w};
+    const int64_t others[] = {s->pad_top, s->pad_bottom, s->pad_left, s->pad_right,
+                              s->batch,   s->height,     s->width};
+    int right = 1;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        right &= steps[i] >= 1 && steps[i] <= CSEP_MAX_STEP;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        right &= (i < 4 && s->padding == CSEP_SAME) ||
+                 (others[i] >= 0 && (i > 3 || others[i] <= CSEP_MAX_STEP));
+    right &= (unsigned)d->kind <= CSEP_CONV && (unsigned)s->layout <= CSEP_NCHW;
+    right &= (unsigned)s->padding <= CSEP_SAME;
+    right &= (unsigned)d->activation.kind <= CSEP_GELU_TANH;
+    right &= (unsigned)d->depthwise_activation.kind <= CSEP_GELU_TANH;
+    right &= d->dtype == CSEP_F64
+                 ? s->dtype == CSEP_F64
+                 : d->dtype == CSEP_F32 && s->dtype != CSEP_F64 && (unsigned)s->dtype <= CSEP_BF16;
+    if (d->kind == CSEP_CONV)
+        right &= d->channel_multiplier == 1 && !d->shared_kernel;
+    if (d->kind == CSEP_DEPTHWISE)
+        right &= d->out_channels == (__int128)d->in_channels * d->channel_multiplier;
+    return right;
+}
+
+/* Output pixels along one side, on the way to which nothing overflows; < 1: none. */
+static int64_t side(int64_t in, int64_t before, int64_t after, int64_t kernel, int64_t stride,
+                    int64_t dilation)
+{
+    const __int128 reach = (__int128)(kernel - 1) * dilation + 1;
+    const __int128 room = (__int128)in + before + after - reach;
+    const __int128 outputs = room < 0 ? 0 : room / stride + 1;
+    return outputs < INT64_MAX ? (int64_t)outputs : INT64_MAX;
+}
+
+/* SAME along one side: outputs, and whether a half of the padding is more than may be said in
+ * pixels. */
+static int64_t same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int *too_far)
+{
+    const __int128 outputs = ((__int128)in + stride - 1) / stride;
+    const __int128 reach = (__int128)(kernel - 1) * dilation + 1;
+    const __int128 padding = (outputs - 1) * stride + reach - in;
+    *too_far |= (padding + 1) / 2 > CSEP_MAX_STEP;
+    return (int64_t)outputs;
+}
+
+static int64_t at_least_1(int64_t n) { return n < 1 ? 1 : n; }
+
+/* No array of the call is large, not even with an image in it. */
+static int small(const csep_conv_desc *d, const csep_input *s, int64_t h, int64_t w)
+{
+    const int64_t batch = at_least_1(s->batch);
+    return count(batch, at_least_1(s->height), at_least_1(s->width), d->in_channels) >= 0 &&
+           count(batch, h, w, d->out_channels) >= 0 &&
+           count(d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier) >= 0;
+}
+
+/* Whether there is an output; its size is what it must be. */
+static int has_output(const csep_conv_desc *d, const csep_input *s, int64_t *out_h, int64_t *out_w)
+{
+    *out_h = *out_w = -1;
+    const csep_status status = csep_output_size(d, s, out_h, out_w);
+    const int right = may_be(d, s);
+    require(right ? status != CSEP_BAD_ARGUMENT : status != CSEP_OK,
+            "the wrong fields are accepted");
+    if (!right)
+        return 0;
+    int too_far = 0;
+    const int same = s->padding == CSEP_SAME;
+    const int64_t h =
+        same ? same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &too_far)
+             : side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
+    const int64_t w =
+        same ? same_side(s->width, d->kernel_w, d->stride_w, d->dilation_w, &too_far)
+             : side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    const double outputs = (double)s->batch * (double)h * (double)w * (double)d->out_channels;
+    if (status == CSEP_OK) {
+        require(*out_h == h && *out_w == w && h > 0 && w > 0, "the wrong size");
+        require(outputs < 0x1p60, "more than can be counted");
+    } else {
+        require(*out_h == -1 && *out_w == -1, "a size without success");
+        require(h < 1 || w < 1 || too_far || !small(d, s, h, w), "refused without a reason");
+    }
+    return status == CSEP_OK;
+}
+
+/* NaNs may differ in what they carry: which of two operands wins is the compiler's choice. */
+static int same(csep_dtype dtype, const void *a, const void *b, int64_t elements)
+{
+    for (int64_t i = 0; i < elements; i++) {
+        if (dtype == CSEP_F64) {
+            const double u = ((const double *)a)[i], v = ((const double *)b)[i];
+            if (memcmp(&u, &v, sizeof u) != 0 && (u == u || v == v))
+                return 0;
+        } else if (dtype == CSEP_F32) {
+            const float u = ((const float *)a)[i], v = ((const float *)b)[i];
+            if (memcmp(&u, &v, sizeof u) != 0 && (u == u || v == v))
+                return 0;
+        } else {
+            const int infinity = dtype == CSEP_F16 ? 0x7c00 : 0x7f80;
+            const int u = ((const uint16_t *)a)[i], v = ((const uint16_t *)b)[i];
+            if (u != v && ((u & 0x7fff) <= infinity || (v & 0x7fff) <= infinity))
+                return 0;
+        }
+    }
+    return 1;
+}
+
+/* All arrays of a call. */
+typedef struct arrays {
+    int64_t outputs;
+    void *dw, *dw_bias, *pw, *bias, *x, *residual, *y, *again;
+} arrays;
+
+/* 0 where there is no room for them. */
+static int make_arrays(input *in, const csep_conv_desc *d, const csep_input *s, int64_t out_h,
+                       int64_t out_w, arrays *a)
+{
+    const int has_dw = d->kind != CSEP_CONV, has_pw = d->kind != CSEP_DEPTHWISE;
+    const int64_t real = bytes_of(d->dtype), element = bytes_of(s->dtype);
+    const int64_t dw = count(d->kernel_h, d->kernel_w, d->shared_kernel ? 1 : d->in_channels,
+                             d->channel_multiplier);
+    const int64_t depth = count(d->in_channels, has_dw ? d->channel_multiplier : d->kernel_h,
+                                has_dw ? 1 : d->kernel_w, 1);
+    const int64_t pw = count(depth, d->out_channels, 1, 1);
+    const int64_t x = count(s->batch, s->height, s->width, d->in_channels);
+    a->outputs = count(s->batch, out_h, out_w, d->out_channels);
+    if ((has_dw && dw < 0) || (has_pw && pw < 0) || depth < 0 || x < 0 || a->outputs < 0)
+        return 0;
+    const int64_t choice = take(in, 0, 7);
+    a->dw = has_dw ? make_array(in, 0, dw * real) : NULL;
+    a->dw_bias = choice & 1 && d->kind == CSEP_SEPARABLE ? make_array(in, 1, depth * real) : NULL;
+    a->pw = has_pw ? make_array(in, 2, pw * real) : NULL;
+    a->bias = choice & 2 ? make_array(in, 3, d->out_channels * real) : NULL;
+    a->x = make_array(in, 4, x * element);
+    a->residual = choice & 4 ? make_array(in, 5, a->outputs * element) : NULL;
+    a->y = make_array(in, 6, a->outputs * element);
+    a->again = make_array(in, 7, a->outputs * element);
+    const int64_t missing = take(in, 0, 15);
+    if (missing == 14)
+        a->dw = NULL;
+    if (missing == 15)
+        a->pw = NULL;
+    return 1;
+}
+
+static void run(const csep_conv_desc *d, const csep_input *s, const arrays *a, int threads)
+{
+    const csep_weights weights = {
+        .dw = a->dw, .dw_bias = a->dw_bias, .pw = a->pw, .w = a->pw, .bias = a->bias};
+    csep_plan *plan;
+    const csep_status status = csep_plan_create(&plan, d, &weights);
+    const int complete = (a->dw || d->kind == CSEP_CONV) && (a->pw || d->kind == CSEP_DEPTHWISE);
+    require(status == (complete ? CSEP_OK : CSEP_BAD_ARGUMENT), "weights are missing, or not");
+    require((status == CSEP_OK) == (plan != NULL), "a plan without success, or the reverse");
+    const csep_status ran = csep_execute(plan, s, a->x, a->residual, a->y, threads);
+    require(plan || ran == CSEP_BAD_ARGUMENT, "ran without a plan");
+    require(csep_convolve(d, s, &weights, a->x, a->residual, a->again, 1) == (plan ? ran : status),
+            "both steps in one end otherwise");
+    if (ran == CSEP_OK)
+        require(same(s->dtype, a->y, a->again, a->outputs), "both steps in one give other bits");
+    csep_geometry g;
+    if (ran == CSEP_OK) {
+        require(csep_plan_resolve(plan, s, &g) == CSEP_OK, "ran what cannot be resolved");
+        require(csep_execute_resolved(plan, &g, a->x, a->residual, a->again, 1) == CSEP_OK &&
+                    same(s->dtype, a->y, a->again, a->outputs),
+                "other bits for a geometry that was resolved");
+    }
+    csep_plan_destroy(plan);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    input in = {data, data + size};
+    csep_conv_desc d = {.kind = CSEP_SEPARABLE};
+    csep_input s = {.dtype = CSEP_F32};
+    const int64_t choice = take(&in, 0, 31);
+    const int threads = 1 + (int)(choice % 4);
+    small_sizes(&in, &d, &s);
+    for (int64_t left = choice / 4 % 4; left > 0; left--)
+        any_field(&in, &d, &s);
+    if (choice / 16 % 2)
+        s.padding = CSEP_SAME;
+    int64_t out_h, out_w;
+    arrays a;
+    if (has_output(&d, &s, &out_h, &out_w) && make_arrays(&in, &d, &s, out_h, out_w, &a))
+        run(&d, &s, &a, threads);
+    return 0;
+}

@@ -1,0 +1,442 @@
+/* Each kernel of the table by itself, against its contract in kernels/contract.h: random jobs,
+ * results to the bit (the contract states the order of summation), arrays against pages that must
+ * not be touched.
+ *
+ *     test_kernels [jobs of each kernel]
+ */
+#include "testing.h" /* first: it says which functions of the system are wanted */
+
+#include "kernels/dispatch.h"
+
+/* Of the table under test. */
+static const csep_kernels *kernels;
+static csep_dtype real;
+static int64_t vl;
+
+static int64_t blocks_of(int64_t channels) { return (channels + vl - 1) / vl; }
+
+/* c + a * b as the instruction set does it: rounded once, but for the generic kernels. */
+static double fma_of(double a, double b, double c)
+{
+    const int once = strcmp(kernels->name, "generic") != 0;
+    if (real == CSEP_F64) {
+        const volatile double product = a * b;
+        return once ? fma(a, b, c) : product + c;
+    }
+    const volatile float product = (float)a * (float)b;
+    return once ? fmaf((float)a, (float)b, (float)c) : product + (float)c;
+}
+
+static double plus(double a, double b) { return real == CSEP_F64 ? a + b : (float)a + (float)b; }
+
+/* Numbers whose sums are rounded. */
+static double any_number(void)
+{
+    const double n = (double)draw(-1000000, 1000000) / 777777;
+    return real == CSEP_F64 ? n : (float)n;
+}
+
+static void fill_any(csep_dtype dtype, void *array, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        put(dtype, array, i, dtype == real ? any_number() : small_number());
+}
+
+/* An array at one end of its pages. */
+static guarded any_array(csep_dtype dtype, int64_t count)
+{
+    guarded g = guarded_array(dtype, count, (int)draw(0, 1));
+    fill_any(dtype, g.data, count);
+    return g;
+}
+
+static void let_go(guarded g) { munmap(g.pages, g.bytes); }
+
+static csep_activation any_activation(void)
+{
+    const csep_activation_kind kinds[] = {CSEP_LINEAR, CSEP_RELU, CSEP_RELU6, CSEP_LEAKY_RELU};
+    return (csep_activation){kinds[draw(0, 3)], 0.25};
+}
+
+static double activate(csep_activation activation, double v)
+{
+    switch (activation.kind) {
+    case CSEP_RELU: return v > 0 ? v : 0;
+    case CSEP_RELU6: return v > 6 ? 6 : v > 0 ? v : 0;
+    case CSEP_LEAKY_RELU: return v > 0 ? v : activation.alpha * v;
+    default: return v;
+    }
+}
+
+/* Whether element i of an array is this number, -0 being 0. */
+static int holds(const void *array, int64_t i, double expected)
+{
+    return get(real, array, i) == expected;
+}
+
+static void pack_panel(void)
+{
+    const int64_t rows = draw(1, 20), columns = draw(1, 3 * vl), step = columns + draw(0, 9);
+    const int64_t width = blocks_of(columns) * vl;
+    guarded from = any_array(real, (rows - 1) * step + columns);
+    guarded to = any_array(real, rows * width);
+    kernels->pack_panel(from.data, step, rows, columns, to.data);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t column = 0; column < width; column++)
+            CHECK(holds(to.data, row * width + column,
+                        column < columns ? get(real, from.data, row * step + column) : 0));
+    let_go(from);
+    let_go(to);
+}
+
+/* Outside, channels or pixels lie side by side; inside, channels do. */
+static void staging(void)
+{
+    const csep_dtype halves[] = {CSEP_F32, CSEP_F16, CSEP_BF16};
+    const int planes = (int)draw(0, 1);
+    csep_convert_job job = {.dtype = real == CSEP_F64 ? CSEP_F64 : halves[draw(0, 2)],
+                            .pixels = draw(1, 3 * vl),
+                            .channels = draw(1, 3 * vl)};
+    job.channel_step = planes ? job.pixels + draw(0, 5) : 1;
+    job.pixel_step = planes ? 1 : job.channels + draw(0, 5);
+    if (planes && job.channel_step == 1)
+        job.channel_step = 2;
+    job.inside_step = job.channels + draw(0, 3);
+    const int64_t out_count =
+        (job.pixels - 1) * job.pixel_step + (job.channels - 1) * job.channel_step + 1;
+    const int64_t in_count = (job.pixels - 1) * job.inside_step + job.channels;
+    guarded outside = guarded_array(job.dtype, out_count, (int)draw(0, 1));
+    fill(job.dtype, outside.data, out_count);
+    guarded inside = any_array(real, in_count), back = guarded_array(job.dtype, out_count, 1);
+    memcpy(back.data, outside.data, (size_t)(out_count * bytes_of(job.dtype)));
+    void *const before = malloc((size_t)(in_count * bytes_of(real)));
+    memcpy(before, inside.data, (size_t)(in_count * bytes_of(real)));
+    kernels->load_staged(&job, outside.data, inside.data);
+    for (int64_t i = 0; i < in_count; i++) {
+        const int64_t pixel = i / job.inside_step, channel = i % job.inside_step;
+        const int64_t from = pixel * job.pixel_step + channel * job.channel_step;
+        CHECK(holds(inside.data, i,
+                    channel < job.channels ? get(job.dtype, outside.data, from)
+                                           : get(real, before, i))); /* a gap is left alone */
+    }
+    kernels->store_staged(&job, inside.data, back.data);
+    CHECK(memcmp(back.data, outside.data, (size_t)(out_count * bytes_of(job.dtype))) == 0);
+    free(before);
+    let_go(outside);
+    let_go(inside);
+    let_go(back);
+}
+
+/* The input and the output of a first-stage job. */
+typedef struct stage {
+    csep_stage_job job;
+    csep_line lines[4];
+    guarded x, a, residual;
+    int64_t x_rows, channels_in;
+} stage;
+
+/* Some output rows whose kernel may reach beyond the input on each side.  `inputs` channels lie in
+ * the input from first_channel on. */
+static stage any_stage(int64_t taps, int64_t stride, int64_t inputs)
+{
+    stage s = {.channels_in = inputs, .x_rows = draw(1, 8)};
+    csep_stage_job *j = &s.job;
+    j->lines = draw(1, 4);
+    j->kernel_rows = draw(1, 5);
+    j->taps = taps ? taps : draw(1, 6);
+    j->stride = taps ? stride : draw(1, 3);
+    j->dilation = taps ? 1 : draw(1, 3);
+    j->col_step = inputs;
+    j->width = draw(1, 12);
+    j->pixels = draw(1, 20);
+    j->first_col = draw(-6, 3);
+    j->row_step = j->width * j->col_step;
+    s.x = any_array(real, s.x_rows * j->row_step);
+    for (int64_t i = 0; i < j->lines; i++) {
+        /* Rows row .. row + rows - 1 of x lie under kernel rows skip .. */
+        const int64_t row = draw(0, s.x_rows - 1);
+        int64_t rows = draw(0, s.x_rows - row);
+        rows = rows < j->kernel_rows ? rows : j->kernel_rows;
+        s.lines[i] = (csep_line){(const char *)s.x.data + row * j->row_step * bytes_of(real), rows,
+                                 draw(0, j->kernel_rows - rows)};
+    }
+    return s;
+}
+
+static void release(const stage *s)
+{
+    let_go(s->x);
+    let_go(s->a);
+    let_go(s->residual);
+}
+
+/* x under a tap of a pixel of a line; 0 outside, and whether it is inside. */
+static double under(const stage *s, int64_t line, int64_t pixel, int64_t di, int64_t dj, int64_t q,
+                    int *inside)
+{
+    const csep_stage_job *j = &s->job;
+    const csep_line *l = &s->lines[line];
+    const int64_t row = di - l->skip;
+    const int64_t column = j->first_col + pixel * j->stride + dj * j->dilation;
+    *inside = row >= 0 && row < l->rows && column >= 0 && column < j->width;
+    return *inside ? get(real, l->x, row * j->row_step + column * j->col_step + q) : 0;
+}
+
+/* Packed weights, their bias and lanes for `channels` outputs from channel 0 on. */
+typedef struct taps_of {
+    guarded w, bias;
+    int32_t *lane;
+} taps_of;
+
+static taps_of any_taps(csep_stage_job *j, int64_t channels)
+{
+    const int64_t blocks = blocks_of(channels);
+    j->w_period = draw(0, 1) ? blocks : draw(1, blocks);
+    taps_of t = {any_array(real, j->w_period * j->kernel_rows * j->taps * vl),
+                 any_array(real, blocks * vl), malloc((size_t)(blocks * vl) * sizeof(int32_t))};
+    for (int64_t k = 0; k < blocks * vl; k++)
+        t.lane[k] = (int32_t)(k / j->multiplier - k / vl * vl / j->multiplier);
+    j->w = t.w.data;
+    j->bias = t.bias.data;
+    j->lane = t.lane;
+    return t;
+}
+
+static double depthwise_value(const stage *s, int64_t line, int64_t pixel, int64_t k)
+{
+    const csep_stage_job *j = &s->job;
+    const int64_t q = k / j->multiplier - j->first_channel;
+    const int64_t block = k / vl % j->w_period;
+    double sum = get(real, j->bias, k);
+    for (int64_t di = 0; di < j->kernel_rows; di++)
+        for (int64_t dj = 0; dj < j->taps; dj++) {
+            int inside;
+            const double x = under(s, line, pixel, di, dj, q, &inside);
+            const int64_t at = ((block * j->kernel_rows + di) * j->taps + dj) * vl + k % vl;
+            if (inside)
+                sum = fma_of(x, get(real, j->w, at), sum);
+        }
+    return sum;
+}
+
+/* Where output k of a pixel lies, from a on. */
+static int64_t place_in_a(const csep_stage_job *j, int64_t line, int64_t pixel, int64_t k)
+{
+    return (k - j->channel) / vl * j->a_step + line * j->line_step + pixel * j->pixel_step + k % vl;
+}
+
+/* The layout of a: channel blocks one after the other as a product wants them, or pixels of all
+ * channels as the caller's array has them. */
+static void lay_out_a(stage *s, int blocked)
+{
+    csep_stage_job *j = &s->job;
+    const int64_t blocks = blocks_of(j->channels), gap = draw(0, 3) * (blocked ? vl : 1);
+    j->whole_vectors = blocked || (j->channels % vl == 0 && draw(0, 1));
+    j->pixel_step = blocked ? vl : j->channels + gap;
+    j->line_step = j->pixels * j->pixel_step;
+    j->a_step = blocked ? j->lines * j->line_step + gap : vl;
+    const int64_t count = blocked ? (blocks - 1) * j->a_step + j->lines * j->line_step
+                                  : j->lines * j->line_step - gap;
+    s->a = any_array(real, count);
+    s->residual = any_array(real, count);
+    j->a = s->a.data;
+    j->residual = blocked || draw(0, 1) ? NULL : s->residual.data;
+    j->line = s->lines;
+}
+
+static void depthwise(const csep_depthwise_entry *entry)
+{
+    const int64_t m = draw(0, 1) ? 1 : draw(2, 2 * vl);
+    const int64_t first = draw(0, 2) * vl, channels = draw(1, 6 * vl);
+    /* Input channels under these outputs, and some before them. */
+    const int64_t low = first / m, high = (first + channels - 1) / m, before = draw(0, low);
+    stage s = any_stage(entry->taps, entry->stride, high + 1 - (low - before) + draw(0, 2));
+    csep_stage_job *j = &s.job;
+    j->multiplier = m;
+    j->first_channel = low - before;
+    j->channel = first;
+    j->channels = channels;
+    j->activation = any_activation();
+    lay_out_a(&s, (int)draw(0, 1));
+    taps_of taps = any_taps(j, first + channels);
+    entry->run(j);
+    for (int64_t line = 0; line < j->lines; line++)
+        for (int64_t pixel = 0; pixel < j->pixels; pixel++)
+            for (int64_t k = first; k < first + channels; k++) {
+                const int64_t at = place_in_a(j, line, pixel, k);
+                double sum = depthwise_value(&s, line, pixel, k);
+                if (j->residual)
+                    sum = plus(sum, get(real, j->residual, at));
+                CHECK(holds(j->a, at, activate(j->activation, sum)));
+            }
+    release(&s);
+    let_go(taps.w);
+    let_go(taps.bias);
+    free(taps.lane);
+}
+
+static void im2col(void)
+{
+    const int64_t c = draw(1, 2 * vl + 1);
+    stage s = any_stage(0, 0, c);
+    csep_stage_job *j = &s.job;
+    const int64_t total = j->kernel_rows * j->taps * c;
+    j->in_channels = c;
+    j->channel = draw(0, blocks_of(total) - 1) * vl;
+    j->channels = draw(1, total - j->channel);
+    lay_out_a(&s, 1);
+    kernels->im2col(j);
+    for (int64_t line = 0; line < j->lines; line++)
+        for (int64_t pixel = 0; pixel < j->pixels; pixel++)
+            for (int64_t k = j->channel; k < j->channel + j->channels; k++) {
+                int inside;
+                const int64_t tap = k / c;
+                const double x =
+                    under(&s, line, pixel, tap / j->taps, tap % j->taps, k % c, &inside);
+                CHECK(holds(j->a, place_in_a(j, line, pixel, k), x));
+            }
+    release(&s);
+}
+
+/* Row k and column of B, packed in panels or strided. */
+static double b_value(const csep_pointwise_job *j, int64_t k, int64_t column)
+{
+    if (j->b_step)
+        return get(real, j->b, k * j->b_step + column);
+    const int64_t width = j->panel_vectors * vl, panel = column / width;
+    const int64_t left = j->columns - panel * width;
+    const int64_t own = left < width ? blocks_of(left) * vl : width;
+    return get(real, j->b, panel * width * j->k_total + k * own + column % width);
+}
+
+static void pointwise(void)
+{
+    const int64_t most_rows = 3 * kernels->mr[1];
+    csep_pointwise_job j = {.rows = draw(1, most_rows),
+                            .k = draw(1, 4 * vl),
+                            .k_first = draw(0, 2) * vl,
+                            .columns = draw(1, 5 * vl),
+                            .panel_vectors = draw(1, CSEP_MAX_PANEL_VECTORS),
+                            .finish = (int)draw(0, 1),
+                            .activation = any_activation()};
+    j.k_total = j.k_first + j.k + draw(0, vl);
+    const int64_t padded = blocks_of(j.columns) * vl;
+    j.b_step = draw(0, 2) ? 0 : padded + draw(0, 5);
+    j.panels_outer = !j.b_step && draw(0, 1);
+    j.a_step = j.rows * vl + draw(0, 2) * vl;
+    j.ldc = j.columns + draw(0, 5);
+    const int64_t b_count = j.b_step ? (j.k_total - 1) * j.b_step + padded : j.k_total * padded;
+    const int64_t c_count = (j.rows - 1) * j.ldc + j.columns;
+    guarded a = any_array(real, (blocks_of(j.k) - 1) * j.a_step + j.rows * vl);
+    guarded b = any_array(real, b_count), bias = any_array(real, padded);
+    guarded c = any_array(real, c_count), residual = any_array(real, c_count);
+    void *const before = malloc((size_t)(c_count * bytes_of(real)));
+    memcpy(before, c.data, (size_t)(c_count * bytes_of(real)));
+    j.a = a.data;
+    j.b = b.data;
+    j.bias = draw(0, 1) ? bias.data : NULL;
+    j.c = c.data;
+    j.residual = draw(0, 1) ? residual.data : NULL;
+    if (draw(0, 1)) { /* only asked for, wherever it is */
+        j.ahead = (const void *)(uintptr_t)draw(0, 1 << 20);
+        j.ahead_count = draw(1, 1000);
+        j.ahead_step = draw(1, 1000);
+    }
+    kernels->pointwise(&j);
+    for (int64_t i = 0; i < c_count; i++) {
+        const int64_t row = i / j.ldc, column = i % j.ldc;
+        double sum = get(real, before, i);
+        if (column < j.columns) {
+            sum = j.bias ? get(real, bias.data, column) : sum;
+            for (int64_t k = 0; k < j.k; k++)
+                sum = fma_of(get(real, a.data, k / vl * j.a_step + row * vl + k % vl),
+                             b_value(&j, j.k_first + k, column), sum);
+            if (j.finish && j.residual)
+                sum = plus(sum, get(real, residual.data, i));
+            sum = j.finish ? activate(j.activation, sum) : sum;
+        }
+        CHECK(holds(c.data, i, sum)); /* a gap is left alone */
+    }
+    free(before);
+    let_go(a);
+    let_go(b);
+    let_go(bias);
+    let_go(c);
+    let_go(residual);
+}
+
+static long double logistic(long double v) { return 1 / (1 + expl(-v)); }
+
+static long double approximated(csep_activation_kind kind, long double v)
+{
+    const long double ramp = fminl(fmaxl(v + 3, 0), 6) / 6, pi = acosl(-1);
+    switch (kind) {
+    case CSEP_ELU: return v > 0 ? v : expm1l(v);
+    case CSEP_SIGMOID: return logistic(v);
+    case CSEP_TANH: return tanhl(v);
+    case CSEP_SILU: return v * logistic(v);
+    case CSEP_HARD_SIGMOID: return ramp;
+    case CSEP_HARD_SILU: return v * ramp;
+    case CSEP_GELU: return v * erfcl(-v / sqrtl(2)) / 2;
+    default: return v * logistic(2 * sqrtl(2 / pi) * (v + 0.044715L * v * v * v));
+    }
+}
+
+/* The activations that are approximated, within 4 units in the last place, as the end of a product
+ * of 0 with 0 whose bias is v. */
+static void approximations(void)
+{
+    enum { LANES = 16 }; /* no fewer than any vector has */
+    double zero[LANES] = {0}, v[LANES] = {0}, c[LANES] = {0};
+    const csep_activation_kind kind = (csep_activation_kind)draw(CSEP_ELU, CSEP_GELU_TANH);
+    for (int i = 0; i < LANES; i++)
+        put(real, v, i, (double)draw(-12000000, 12000000) / 1e6);
+    const csep_pointwise_job job = {.a = zero,
+                                    .a_step = vl,
+                                    .k = 1,
+                                    .k_total = 1,
+                                    .rows = 1,
+                                    .b = zero,
+                                    .bias = v,
+                                    .c = c,
+                                    .ldc = vl,
+                                    .columns = vl,
+                                    .panel_vectors = 1,
+                                    .finish = 1,
+                                    .activation = {kind, 1}};
+    kernels->pointwise(&job);
+    for (int i = 0; i < vl; i++) {
+        const long double exact = approximated(kind, get(real, v, i));
+        const long double unit = real == CSEP_F64 ? 0x1p-52L : 0x1p-23L;
+        const long double denormal = real == CSEP_F64 ? 0x1p-1074L : 0x1p-149L;
+        CHECK(fabsl(get(real, c, i) - exact) <= 4 * unit * fabsl(exact) + denormal);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const int jobs = argc > 1 ? atoi(argv[1]) : 1000;
+    if (!init_or_tell())
+        return 2;
+    int entries = 0;
+    for (real = CSEP_F32; real <= CSEP_F64; real++) {
+        kernels = csep_active_kernels(real);
+        vl = kernels->vl;
+        CHECK(kernels->size == bytes_of(real));
+        for (int i = 0; i < jobs; i++) {
+            pack_panel();
+            staging();
+            im2col();
+            pointwise();
+            approximations();
+            const csep_depthwise_entry *entry = kernels->depthwise;
+            do {
+                depthwise(entry);
+                entries += i == 0;
+            } while ((entry++)->taps);
+        }
+    }
+    printf("%s: %d jobs of each kernel, %d of them depthwise, %d failures\n", csep_isa(), jobs,
+           entries, failures);
+    return failures != 0;
+}

@@ -1,0 +1,135 @@
+/* One plan in many threads: every result has the bits of a call by itself; and what a call's
+ * threads are counted by.  Meant for ThreadSanitizer.
+ *
+ *     test_threads [calls of each thread]
+ */
+#include "testing.h" /* first: it says which functions of the system are wanted */
+
+#include <pthread.h>
+
+#include "system/thread_budget.h"
+
+/* Work enough for four threads a call. */
+enum { CALLERS = 8, SIZE = 56, C = 32, CO = 48, OUTPUTS = SIZE * SIZE * CO };
+
+static const csep_input shape = {.batch = 1,
+                                 .height = SIZE,
+                                 .width = SIZE,
+                                 .pad_top = 1,
+                                 .pad_bottom = 1,
+                                 .pad_left = 1,
+                                 .pad_right = 1};
+
+static float x[SIZE * SIZE * C], dw[9 * C], pw[C * CO], bias[CO], expected[OUTPUTS];
+static const csep_weights weights = {.dw = dw, .pw = pw, .bias = bias};
+static csep_conv_desc desc;
+static csep_plan *shared;
+static int calls = 20;
+static int most_threads; /* that calls ask for */
+
+static void fill_floats(float *array, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        array[i] = (float)((i * 2654435761u >> 7) % 255) / 128.0f - 1.0f;
+}
+
+/* Calls of the shared plan, of a plan of its own, and of both steps in one. */
+static void *caller(void *number)
+{
+    const int me = *(int *)number;
+    float *y = malloc(sizeof expected);
+    intptr_t wrong = y == NULL;
+    for (int i = 0; i < calls && !wrong; i++) {
+        const int threads = 1 + (me + i) % most_threads;
+        memset(y, 0xff, sizeof expected);
+        csep_status status;
+        if (i % 3 == 0) {
+            status = csep_execute(shared, &shape, x, NULL, y, threads);
+        } else if (i % 3 == 1) {
+            status = csep_convolve(&desc, &shape, &weights, x, NULL, y, threads);
+        } else {
+            csep_plan *own;
+            status = csep_plan_create(&own, &desc, &weights);
+            if (status == CSEP_OK)
+                status = csep_execute(own, &shape, x, NULL, y, threads);
+            csep_plan_destroy(own);
+        }
+        wrong += status != CSEP_OK || memcmp(y, expected, sizeof expected) != 0;
+    }
+    free(y);
+    return (void *)wrong;
+}
+
+static int hammer(int callers, int threads_asked)
+{
+    most_threads = threads_asked;
+    pthread_t threads[CALLERS];
+    int numbers[CALLERS], failures = 0;
+    for (int i = 0; i < callers; i++) {
+        numbers[i] = i;
+        failures += pthread_create(&threads[i], NULL, caller, &numbers[i]) != 0;
+    }
+    for (int i = 0; i < callers; i++) {
+        void *wrong = NULL;
+        pthread_join(threads[i], &wrong);
+        failures += wrong != NULL;
+    }
+    return failures;
+}
+
+/* All calls together use what one asks for, and one thread more for each that finds nothing left.
+ */
+static int count_grants(void)
+{
+    int failures = 0;
+    const csep_thread_grant first = csep_budget_take(3, 4), second = csep_budget_take(4, 4);
+    const csep_thread_grant third = csep_budget_take(4, 4), greedy = csep_budget_take(8, 8);
+    failures += first.threads != 3 || second.threads != 1 || third.threads != 1;
+    failures += greedy.threads != 3;
+    csep_budget_return(first);
+    csep_budget_return(greedy);
+    const csep_thread_grant fourth = csep_budget_take(4, 4);
+    failures += fourth.threads != 2;
+    csep_budget_return(second);
+    csep_budget_return(third);
+    csep_budget_return(fourth);
+    const csep_thread_grant alone = csep_budget_take(4, 4);
+    failures += alone.threads != 4;
+    csep_budget_team_exists(alone);
+    csep_budget_return(alone);
+    /* A team keeps its size while that many are asked for, and nobody else is there. */
+    const csep_thread_grant small = csep_budget_take(2, 4);
+    failures += small.threads != 2 || small.team != 4;
+    const csep_thread_grant beside = csep_budget_take(2, 4);
+    failures += beside.threads != 2 || beside.team != 2;
+    csep_budget_return(beside);
+    csep_budget_return(small);
+    const csep_thread_grant fewer = csep_budget_take(2, 2);
+    failures += fewer.threads != 2 || fewer.team != 2;
+    csep_budget_return(fewer);
+    return failures;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        calls = atoi(argv[1]);
+    if (!init_or_tell())
+        return 2;
+    desc = simple_layer(C, CO);
+    fill_floats(x, sizeof x / sizeof *x);
+    fill_floats(dw, sizeof dw / sizeof *dw);
+    fill_floats(pw, sizeof pw / sizeof *pw);
+    fill_floats(bias, sizeof bias / sizeof *bias);
+    if (csep_plan_create(&shared, &desc, &weights) != CSEP_OK ||
+        csep_execute(shared, &shape, x, NULL, expected, 1) != CSEP_OK)
+        return 1;
+    const int failures = count_grants() + hammer(1, 4) + hammer(CALLERS, 4 * CALLERS);
+    const csep_thread_grant after = csep_budget_take(2, 2); /* everyone has left */
+    const int left = after.threads == 2;
+    csep_budget_return(after);
+    csep_plan_destroy(shared);
+    printf("%s: %d callers, %d calls each, %d failures\n", csep_isa(), CALLERS, calls,
+           failures + !left);
+    return failures != 0 || !left;
+}
