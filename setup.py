@@ -23,6 +23,7 @@ import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import numpy
 from Cython.Build import cythonize
@@ -158,7 +159,7 @@ class BuildExt(build_ext):
 class CompileCommands(Command):
     """Write compile_commands.json; a header is checked like the kernels of its instruction set."""
 
-    user_options = ()
+    user_options: ClassVar[list] = []
 
     def initialize_options(self):
         """Nothing to set."""

@@ -3,9 +3,9 @@
 """The only file that touches C: arguments in, plans, calls, probes.
 
 A call goes one way.  ``_arguments.pxi`` turns what the user wrote into C's numbers, `plain` makes
-plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `read_residual` and
-`read_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API; a
-`Plan` keeps what an operator's arguments fix, with weights packed for each number of channels.
+plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `read_residual`
+and `read_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API;
+a `Plan` keeps what an operator's arguments fix, with weights packed for each number of channels.
 """
 
 cimport cython

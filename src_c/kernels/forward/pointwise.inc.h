@@ -232,7 +232,7 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
     };
 }
 
-/* Each panel meets all rows before the next one, which is brought to L2 meanwhile. */
+/* Each panel meets all rows before the next one, which is prefetched to L2 meanwhile. */
 static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t groups)
 {
     const int64_t panel = job.panel_vectors * VL * job.k_total;

@@ -131,7 +131,7 @@ INLINE void transpose_out(const csep_dtype dtype, const real *inside, int64_t in
 }
 
 /* Where the block that would begin at `start` begins: the last one reaches back over the one before
- * it, whose values it moves once more, sooner than be a part of a block. */
+ * it and moves some values twice, so that all blocks are whole. */
 INLINE int64_t reach_back(int64_t start, int64_t count)
 {
     return start + VL <= count || count < VL ? start : count - VL;
@@ -146,8 +146,8 @@ INLINE void transpose_planes(const csep_dtype dtype, const csep_convert_job *job
 {
     const int64_t channels = at_most_vl(job->channels), pixels = at_most_vl(job->pixels);
     const int64_t outside_step = job->channel_step, inside_step = job->inside_step;
-    /* After the first block they lie on whole vectors outside: with planes a multiple of a page
-     * apart, a line that is written in two goes is written back in between. */
+    /* Blocks after the first begin at whole vectors outside: with planes a multiple of a page
+     * apart, a cache line that two blocks write would be evicted in between. */
     const int64_t past = (int64_t)((uintptr_t)outside / (unsigned)bytes_of(dtype)) & (VL - 1);
     const int64_t before = job->pixels >= VL ? past : 0;
     for (int64_t c = 0; c < job->channels; c += VL)
