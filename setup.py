@@ -145,6 +145,8 @@ class BuildExt(build_ext):
             extra_postargs=[
                 "-Wl,--no-whole-archive",
                 f"-Wl,-soname,{LIBRARY}",
+                # A thread that has called csep frees its scratch memory when it ends.
+                "-Wl,-z,nodelete",
                 "-lpthread",
                 *OPENMP,
                 *EXTRA_LDFLAGS,

@@ -1,6 +1,7 @@
 """Depthwise-separable convolution for NumPy arrays at the speed the CPU allows."""
 
 from .functional import (
+    conv1d,
     conv2d,
     depthwise_conv1d,
     depthwise_conv2d,
@@ -9,7 +10,18 @@ from .functional import (
     separable_conv2d,
 )
 from .importers import from_keras
-from .operators import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D, summary
+from .operators import (
+    Conv1D,
+    Conv2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    Operator,
+    PointwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+    summary,
+)
+from .operators.operator import rebuild as _rebuild  # noqa: F401 - pickles ask for it here
 from .runtime import (
     __version__,
     get_include,
@@ -22,11 +34,16 @@ from .runtime import (
 from .spec.counts import count_params
 
 __all__ = [
+    "Conv1D",
     "Conv2D",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Operator",
     "PointwiseConv2D",
+    "SeparableConv1D",
     "SeparableConv2D",
     "__version__",
+    "conv1d",
     "conv2d",
     "count_params",
     "depthwise_conv1d",
@@ -43,3 +60,9 @@ __all__ = [
     "show_config",
     "summary",
 ]
+
+# Where pickles, documentation and messages look for them, whatever room they are in.
+for _name in __all__:
+    if hasattr(globals()[_name], "__module__"):
+        globals()[_name].__module__ = "csep"
+del _name

@@ -71,7 +71,7 @@ cdef int64_t whole_number(value, str name, int64_t low, int64_t high, str expect
     """An int from low to high."""
     cdef int overflow = 0
     cdef long long number
-    if type(value) is int or isinstance(value, np.integer):
+    if type(value) is int:
         number = PyLong_AsLongLongAndOverflow(value, &overflow)
         if not overflow and low <= number <= high:
             return number
@@ -164,13 +164,18 @@ cdef int read_pairs(value, csep_layout layout, csep_input *padded) except -1:
     return 0
 
 
+cdef str bare(value):
+    """A string without the methods of a subclass."""
+    return value if type(value) is str else str.__str__(value)
+
+
 cdef int read_padding(value, int rank, csep_input *padded) except -1:
     """Fill in padding, CAUSAL's pixels excepted; return how it was written."""
     cdef str name
     padded.padding = CSEP_EXPLICIT
     padded.pad_top = padded.pad_bottom = padded.pad_left = padded.pad_right = 0
     if isinstance(value, str):
-        name = value if value is UPPER_SAME or value is UPPER_VALID else value.upper()
+        name = value if value is UPPER_SAME or value is UPPER_VALID else bare(value).upper()
         if name == "VALID":
             return VALID
         if name == "SAME":
@@ -196,7 +201,7 @@ cdef int read_activation(value, str name, csep_activation *activation) except -1
     function, alpha = value, None
     if type(value) is tuple and len(value) == 2:
         function, alpha = value
-    found = ACTIVATIONS.get(function) if isinstance(function, str) else None
+    found = ACTIVATIONS.get(bare(function)) if isinstance(function, str) else None
     if found is None:
         expected = f"None, a pair such as ('elu', 1.0), or one of {', '.join(ACTIVATIONS)}"
         error = ValueError if isinstance(function, str) else TypeError
@@ -218,7 +223,7 @@ cdef double read_alpha(tuple value, str name) except? -1:
         number = float(alpha)
     except OverflowError:
         number = math.inf
-    if function not in WITH_ALPHA or not math.isfinite(number):
+    if bare(function) not in WITH_ALPHA or not math.isfinite(number):
         raise ValueError(
             f"{name}: expected a finite number beside one of {', '.join(WITH_ALPHA)}, "
             f"got {shown(value)}"
@@ -242,9 +247,10 @@ cdef int read_layout(value, int rank) except -1:
     names = LAYOUTS if rank == IMAGE else LAYOUTS_1D
     if not isinstance(value, str):
         raise TypeError(f"data_format: expected one of {', '.join(names)}, got {shown(value)}")
-    found = names.get(value)
+    found = names.get(bare(value))
     if found is None:
-        found = {name.lower(): number for name, number in names.items()}.get(value.lower())
+        lower = bare(value).lower()
+        found = {name.lower(): number for name, number in names.items()}.get(lower)
     if found is None:
         raise ValueError(f"data_format: expected one of {', '.join(names)}, got {shown(value)}")
     return found

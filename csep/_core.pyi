@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,12 @@ def convolve(
     out: Any,
     num_threads: Any,
 ) -> _Array: ...
+
+@final
+class Weights: ...
+
+@final
+class Packed: ...
 
 @disjoint_base
 class Plan:

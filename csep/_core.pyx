@@ -3,9 +3,12 @@
 """The only file that touches C: arguments in, plans, calls, probes.
 
 A call goes one way.  ``_arguments.pxi`` turns what the user wrote into C's numbers, `plain` makes
-plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `read_residual`
-and `read_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API;
+plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `check_residual`
+and `check_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API;
 a `Plan` keeps what an operator's arguments fix, with weights packed for each number of channels.
+
+All arguments are converted before the first size is read: a conversion may run the caller's code,
+which may change any array.  From there to the call of C no Python code runs.
 """
 
 cimport cython
@@ -21,9 +24,16 @@ import numpy as np
 
 from csep cimport *
 
-from csep.spec.arrays import as_plain, check_out, is_bfloat16, rank as rank_of, share_memory
+from csep.spec.arrays import as_plain, is_bfloat16, refuse_out, share_memory
 
 cnp.import_array()
+
+cdef object MaskedArray = np.ma.MaskedArray
+
+cdef extern from "Python.h":
+    ctypedef struct PyTypeObject:
+        pass
+    bint PyObject_TypeCheck(object, PyTypeObject *)
 
 cdef extern from "numpy/arrayobject.h":
     int NPY_USERDEF                         # type numbers from here on are registered ones
@@ -175,19 +185,42 @@ cdef inline int dtype_of(object array) except -2:
     return registered_dtype_of(<cnp.ndarray>array) if number >= NPY_USERDEF else -1
 
 
+cdef inline bint is_plain(array, int ndim) except -1:
+    """Whether C may read an ndarray as it lies, and it has so many axes."""
+    return (PyArray_ISCARRAY_RO(<cnp.ndarray>array) and dtype_of(array) >= 0
+            and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim)
+
+
 cdef inline object plain(value, str name, tuple axes):
     """An array that C may read as it lies; value itself wherever it is one."""
-    if (cnp.PyArray_CheckExact(value) and PyArray_ISCARRAY_RO(<cnp.ndarray>value)
-            and dtype_of(value) >= 0 and cnp.PyArray_NDIM(<cnp.ndarray>value) == len(axes)):
+    if cnp.PyArray_CheckExact(value) and is_plain(value, len(axes)):
         return value
     return as_plain(value, name, axes)
 
 
-cdef inline object plain_weights(value, str name, tuple axes):
-    """A plain array in the dtype that sums are held in."""
-    array = plain(value, name, axes)
-    cdef int dtype = dtype_of(array)
-    return array if dtype == CSEP_F32 or dtype == CSEP_F64 else array.astype(np.float32)
+cdef inline bint are_reals(array) noexcept:
+    """Whether C may read an ndarray as it lies as weights."""
+    cdef int number = cnp.PyArray_TYPE(<cnp.ndarray>array)
+    return ((number == cnp.NPY_FLOAT32 or number == cnp.NPY_FLOAT64)
+            and PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+
+cdef inline object plain_weights(value, str name, tuple axes, tuple others=None):
+    """A plain array in the dtype that sums are held in; its axes are these or the others."""
+    cdef int ndim
+    if cnp.PyArray_CheckExact(value) and are_reals(value):
+        ndim = cnp.PyArray_NDIM(<cnp.ndarray>value)
+        if ndim == len(axes) or (others is not None and ndim == len(others)):
+            return value
+    array = as_plain(value, name, axes, others)
+    return array if are_reals(array) else array.astype(np.float32)
+
+
+cdef int refuse_changed(str name) except -1:
+    raise ValueError(
+        f"{name}: expected an array that stays as it is while the arguments are read, "
+        "got one that was changed"
+    )
 
 
 cdef inline csep_dtype real_of(int dtype) noexcept:
@@ -247,9 +280,10 @@ cdef inline bint near(array, value, const char *start, const char *end) noexcept
 
 cdef int check_apart(out, tuple arguments) except -1:
     """That out shares no element with (plain array, what it was made of, name) that are near it."""
+    bare = np.asarray(out)  # without the methods of a subclass
     for array, value, name in arguments:
         for one in (array, value):
-            if isinstance(one, np.ndarray) and share_memory(out, one):
+            if isinstance(one, np.ndarray) and share_memory(bare, np.asarray(one)):
                 raise ValueError(
                     f"out: expected memory of its own, got an array that overlaps {name}"
                 )
@@ -266,11 +300,31 @@ cdef class Weights:
 
     cdef object dw, matrix, depthwise_bias, bias
 
+    cdef int check_unchanged(self, Convolution *c) except -1:
+        """That the arrays are still what they were converted to; from here on no Python runs."""
+        if self.dw is not None and not are_weights(self.dw, c.rank):
+            refuse_changed("dw")
+        if self.matrix is not None and not (
+            are_weights(self.matrix, c.rank)
+            or (c.kind != CSEP_CONV and are_weights(self.matrix, 2))
+        ):
+            refuse_changed(matrix_name(c.kind))
+        if self.depthwise_bias is not None and not are_weights(self.depthwise_bias, 1):
+            refuse_changed("depthwise_bias")
+        if self.bias is not None and not are_weights(self.bias, 1):
+            refuse_changed("bias")
+        return 0
+
     cdef void into(self, csep_weights *c) noexcept:
         memset(c, 0, sizeof(c[0]))
         c.dw, c.dw_bias, c.bias = data_of(self.dw), data_of(self.depthwise_bias), data_of(self.bias)
         c.pw = data_of(self.matrix)
         c.w = c.pw  # C takes the one that its kind has
+
+
+cdef inline bint are_weights(array, int ndim) noexcept:
+    """Whether C may read an array as weights with so many axes."""
+    return are_reals(array) and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim
 
 
 cdef str matrix_name(int kind):
@@ -283,32 +337,44 @@ cdef inline int check_not_empty(array, str name) except -1:
     return 0
 
 
-cdef object read_pointwise(value, str name, tuple flat, tuple whole):
-    """Pointwise weights, whose axes have one of these two lists of names."""
-    cdef int axes = (
-        cnp.PyArray_NDIM(<cnp.ndarray>value) if cnp.PyArray_Check(value) else rank_of(value)
-    )
-    cdef tuple names = flat if axes == 2 else whole
-    array = plain_weights(value, name, names)
+cdef int check_ones(array, str name, tuple axes) except -1:
+    """That pointwise weights with the axes of a kernel have those of a 1x1 one."""
     cdef int i
     for i in range(cnp.PyArray_NDIM(<cnp.ndarray>array) - 2):
         if cnp.PyArray_DIM(<cnp.ndarray>array, i) != 1:
-            raise ValueError(f"{name}: expected shape ({', '.join(names)}), got {array.shape}")
-    return array
+            raise ValueError(f"{name}: expected shape ({', '.join(axes)}), got {array.shape}")
+    return 0
 
 
-cdef object read_bias(value, str name, int64_t count, csep_dtype real, weights, str of):
-    """A bias of so many entries, or None; count -1: of any number."""
-    if value is None:
-        return None
-    bias = plain_weights(value, name, BIAS_AXES)
+cdef Weights convert_weights(int kind, int rank, dw, matrix, depthwise_bias, bias):
+    """The arrays of weights as plain ones; nothing is read of them yet."""
+    cdef Weights w = Weights.__new__(Weights)
+    if kind == CSEP_SEPARABLE or kind == CSEP_DEPTHWISE:
+        w.dw = plain_weights(dw, "dw", DW_AXES if rank == IMAGE else DW_AXES_1D)
+    if kind == CSEP_SEPARABLE:
+        w.matrix = plain_weights(matrix, "pw", BEHIND_2D if rank == IMAGE else BEHIND_1D, BEHIND)
+    elif kind == POINTWISE_:
+        w.matrix = plain_weights(matrix, "pw", ALONE_2D if rank == IMAGE else ALONE_1D, ALONE)
+    elif kind == CSEP_CONV:
+        w.matrix = plain_weights(matrix, "w", W_AXES if rank == IMAGE else W_AXES_1D)
+    if depthwise_bias is not None:
+        w.depthwise_bias = plain_weights(depthwise_bias, "depthwise_bias", BIAS_AXES)
+    if bias is not None:
+        w.bias = plain_weights(bias, "bias", BIAS_AXES)
+    return w
+
+
+cdef int check_bias(bias, str name, int64_t count, csep_dtype real, weights, str of) except -1:
+    """That a bias, if there is one, has so many entries; count -1: any number."""
+    if bias is None:
+        return 0
     check_real(bias, name, real, of)
     if count >= 0 and cnp.PyArray_DIM(<cnp.ndarray>bias, 0) != count:
         raise ValueError(
             f"{name}: expected shape ({count},) to go with {of} of shape {weights.shape}, "
             f"got {bias.shape}"
         )
-    return bias
+    return 0
 
 
 cdef inline void read_kernel(Convolution *c, array, int64_t *outputs) noexcept:
@@ -320,35 +386,31 @@ cdef inline void read_kernel(Convolution *c, array, int64_t *outputs) noexcept:
     c.kernel_channels, outputs[0] = dims[last - 1], dims[last]
 
 
-cdef int read_depthwise(Convolution *c, Weights w, value) except -1:
+cdef int read_depthwise(Convolution *c, dw) except -1:
     """What dw says: kernel, multiplier, and the input channels unless it is shared."""
-    w.dw = plain_weights(value, "dw", DW_AXES if c.rank == IMAGE else DW_AXES_1D)
-    check_not_empty(w.dw, "dw")
-    c.desc.dtype = real_of(dtype_of(w.dw))
-    read_kernel(c, w.dw, &c.desc.channel_multiplier)
+    check_not_empty(dw, "dw")
+    c.desc.dtype = real_of(dtype_of(dw))
+    read_kernel(c, dw, &c.desc.channel_multiplier)
     return 0
 
 
-cdef int read_ordinary(Convolution *c, Weights w, value) except -1:
+cdef int read_ordinary(Convolution *c, matrix) except -1:
     """What the weights of a convolution say whose outputs see every input channel."""
-    cdef str name = matrix_name(c.kind)
+    check_not_empty(matrix, matrix_name(c.kind))
     if c.kind == POINTWISE_:
-        w.matrix = read_pointwise(value, name, ALONE, ALONE_2D if c.rank == IMAGE else ALONE_1D)
-    else:
-        w.matrix = plain_weights(value, name, W_AXES if c.rank == IMAGE else W_AXES_1D)
-    check_not_empty(w.matrix, name)
-    c.desc.dtype = real_of(dtype_of(w.matrix))
+        check_ones(matrix, "pw", ALONE_2D if c.rank == IMAGE else ALONE_1D)
+    c.desc.dtype = real_of(dtype_of(matrix))
     c.desc.channel_multiplier = 1
-    read_kernel(c, w.matrix, &c.desc.out_channels)
+    read_kernel(c, matrix, &c.desc.out_channels)
     return 0
 
 
-cdef int64_t read_pointwise_half(Convolution *c, Weights w, value) except -1:
+cdef int64_t read_pointwise_half(Convolution *c, Weights w) except -1:
     """What pw says beside dw; return the input channels, which it tells of a shared kernel."""
     cdef int64_t m = c.desc.channel_multiplier, rows
-    w.matrix = read_pointwise(value, "pw", BEHIND, BEHIND_2D if c.rank == IMAGE else BEHIND_1D)
     check_real(w.matrix, "pw", c.desc.dtype, "dw")
     check_not_empty(w.matrix, "pw")
+    check_ones(w.matrix, "pw", BEHIND_2D if c.rank == IMAGE else BEHIND_1D)
     cdef cnp.npy_intp *dims = cnp.PyArray_DIMS(<cnp.ndarray>w.matrix)
     cdef int last = cnp.PyArray_NDIM(<cnp.ndarray>w.matrix) - 1
     rows, c.desc.out_channels = dims[last - 1], dims[last]
@@ -372,36 +434,31 @@ cdef int64_t channels_of_bias(Convolution *c, Weights w) except -1:
     return count // m
 
 
-cdef Weights read_weights(Convolution *c, dw, matrix, depthwise_bias, bias):
+cdef int read_weights(Convolution *c, Weights w) except -1:
     """Fill in what the weights say; in_channels is -1 where they leave it open."""
-    cdef Weights w = Weights.__new__(Weights)
     cdef int64_t channels
+    cdef int64_t *outputs = &c.desc.out_channels
+    w.check_unchanged(c)
     c.desc.kind = CSEP_CONV if c.kind == POINTWISE_ else <csep_kind>c.kind
     if c.desc.kind == CSEP_CONV:
-        read_ordinary(c, w, matrix)
+        read_ordinary(c, w.matrix)
         channels = c.kernel_channels
     else:
-        read_depthwise(c, w, dw)
+        read_depthwise(c, w.dw)
         channels = c.kernel_channels
-        if c.kind == CSEP_SEPARABLE:
-            channels = read_pointwise_half(c, w, matrix)
-            w.depthwise_bias = read_bias(
-                depthwise_bias, "depthwise_bias", channels * c.desc.channel_multiplier,
-                c.desc.dtype, w.dw, "dw",
-            )
-    if c.kind == CSEP_DEPTHWISE:
-        w.bias = read_bias(
-            bias, "bias", -1 if channels == 1 else channels * c.desc.channel_multiplier,
-            c.desc.dtype, w.dw, "dw",
-        )
+    if c.kind == CSEP_SEPARABLE:
+        channels = read_pointwise_half(c, w)
+        check_bias(w.depthwise_bias, "depthwise_bias", channels * c.desc.channel_multiplier,
+                   c.desc.dtype, w.dw, "dw")
+    if c.kind != CSEP_DEPTHWISE:
+        check_bias(w.bias, "bias", outputs[0], c.desc.dtype, w.matrix, matrix_name(c.kind))
+    else:
+        check_bias(w.bias, "bias", -1 if channels == 1 else channels * c.desc.channel_multiplier,
+                   c.desc.dtype, w.dw, "dw")
         if channels == 1:
             channels = -1 if w.bias is None else channels_of_bias(c, w)
-    else:
-        w.bias = read_bias(
-            bias, "bias", c.desc.out_channels, c.desc.dtype, w.matrix, matrix_name(c.kind)
-        )
     set_channels(&c.desc, c.kernel_channels, channels)
-    return w
+    return 0
 
 
 cdef inline void set_channels(csep_conv_desc *desc, int64_t kernel_channels,
@@ -425,10 +482,16 @@ cdef int read_settings(Convolution *c, strides, padding, dilations, depthwise_ac
     return read_activation(activation, "activation", &c.desc.activation)
 
 
-cdef inline void finish_padding(Convolution *c) noexcept:
+cdef int finish_padding(Convolution *c) except -1:
     """CAUSAL in pixels: all before, so that a step sees none that follows it."""
     if c.padding == CAUSAL:
         c.input.pad_left = (c.desc.kernel_w - 1) * c.desc.dilation_w
+        if c.input.pad_left > CSEP_MAX_STEP:
+            raise ValueError(
+                f"padding: expected a causal one of up to {CSEP_MAX_STEP} steps, got "
+                f"{c.input.pad_left} for kernel {c.desc.kernel_w}, dilation {c.desc.dilation_w}"
+            )
+    return 0
 
 
 # ---- Sizes
@@ -482,32 +545,38 @@ cdef int64_t side_alone(csep_conv_desc desc, csep_input one, bint vertical) noex
     return geometry.out_h if vertical else geometry.out_w
 
 
-cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x):
-    """Say why C finds no output."""
+cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x,
+                  csep_status status, str name="x"):
+    """Say why C finds no output for an input, the argument of that name."""
+    if status == CSEP_BAD_ARGUMENT:
+        raise ValueError(
+            f"{name}: expected sizes of up to {CSEP_MAX_STEP}, got {d.in_channels} channels in and "
+            f"{d.out_channels} out for kernel {d.kernel_h} x {d.kernel_w}"
+        )
     cdef int64_t h = side_alone(d[0], x[0], True), w = side_alone(d[0], x[0], False)
     padding = padding_as_written(c)
     if c.rank == IMAGE and (h < 1 or w < 1):
         raise ValueError(
-            f"x: expected a height and width that the kernel fits into, got {x.height} x {x.width} "
-            f"for kernel {d.kernel_h} x {d.kernel_w}, dilations ({d.dilation_h}, {d.dilation_w}), "
-            f"padding {padding}: the output would be {h} x {w}"
+            f"{name}: expected a height and width that the kernel fits into, got {x.height} x "
+            f"{x.width} for kernel {d.kernel_h} x {d.kernel_w}, dilations ({d.dilation_h}, "
+            f"{d.dilation_w}), padding {padding}: the output would be {h} x {w}"
         )
     if w < 1:
         raise ValueError(
-            f"x: expected a length that the kernel fits into, got {x.width} for kernel "
+            f"{name}: expected a length that the kernel fits into, got {x.width} for kernel "
             f"{d.kernel_w}, dilation {d.dilation_w}, padding {padding}"
         )
     raise ValueError(
-        f"x: expected an array and a result that fit into memory, got {x.batch} images of "
+        f"{name}: expected an array and a result that fit into memory, got {x.batch} images of "
         f"{x.height} x {x.width} x {d.in_channels}, which give {h} x {w} x {d.out_channels}"
     )
 
 
-cdef int refuse_channels(Convolution *c, shape) except -1:
+cdef int refuse_channels(Convolution *c, tuple shape, str name) except -1:
     cdef int64_t wanted = c.desc.in_channels
     raise ValueError(
-        f"x: expected {wanted if wanted >= 0 else 'at least 1'} channels in "
-        f"{layout_name(c.input.layout)} to go with the weights, got shape {tuple(shape)}"
+        f"{name}: expected {wanted if wanted >= 0 else 'at least 1'} channels in "
+        f"{layout_name(c.input.layout)} to go with the weights, got shape {shape}"
     )
 
 
@@ -544,8 +613,10 @@ cdef inline bint can_be_out(object out, object x, int rank, const cnp.npy_intp *
             and has_dims(out, rank, dims))
 
 
-cdef object read_residual(Convolution *c, value, x, const cnp.npy_intp *dims):
-    residual = plain(value, "residual", x_axes(c.rank, c.input.layout))
+cdef int check_residual(Convolution *c, residual, x, const cnp.npy_intp *dims) except -1:
+    """That a plain residual has x's dtype and the result's sizes."""
+    if residual is None:
+        return 0
     if cnp.PyArray_TYPE(<cnp.ndarray>residual) != cnp.PyArray_TYPE(<cnp.ndarray>x):
         raise TypeError(f"residual: expected dtype {x.dtype} of x, got {residual.dtype}")
     if not has_dims(residual, c.rank, dims):
@@ -553,15 +624,19 @@ cdef object read_residual(Convolution *c, value, x, const cnp.npy_intp *dims):
             f"residual: expected shape {tuple_of(dims, c.rank)} of the result, "
             f"got {residual.shape}"
         )
-    return residual
+    if not is_plain(residual, c.rank):
+        refuse_changed("residual")
+    return 0
 
 
-cdef object read_out(Convolution *c, out, x, const cnp.npy_intp *dims):
-    if (not can_be_out(out, x, c.rank, dims)
-            or (not cnp.PyArray_CheckExact(out) and isinstance(out, np.ma.MaskedArray))):
-        check_out(out, tuple_of(dims, c.rank), x.dtype)
-        raise TypeError(f"out: expected a plain array of {x.dtype}, got {type(out).__name__}")
-    return out
+cdef int check_out(Convolution *c, out, x, const cnp.npy_intp *dims) except -1:
+    """That C may write the result to out."""
+    if can_be_out(out, x, c.rank, dims) and (
+        cnp.PyArray_CheckExact(out) or not PyObject_TypeCheck(out, <PyTypeObject *>MaskedArray)
+    ):
+        return 0
+    refuse_out(out, tuple_of(dims, c.rank), x.dtype)
+    raise TypeError(f"out: expected a plain array of {x.dtype}, got {type(out).__name__}")
 
 
 def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, strides, padding,
@@ -582,24 +657,11 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     c.kind, c.rank = kind, rank
     read_settings(&c, strides, padding, dilations, depthwise_activation, activation, data_format)
     cdef int threads = read_threads(num_threads)
-    x_plain = plain(x, "x", x_axes(rank, c.input.layout))
-    cdef Weights w = read_weights(&c, dw, matrix, depthwise_bias, bias)
-    finish_padding(&c)
-    check_real(x_plain, "x", c.desc.dtype, "weights")
-    c.input.dtype = <csep_dtype>dtype_of(x_plain)
-    read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &c.input, &channels)
-    if channels != c.desc.in_channels:
-        if c.desc.in_channels >= 0 or channels < 1:
-            refuse_channels(&c, x_plain.shape)
-        set_channels(&c.desc, c.kernel_channels, channels)
-    if csep_resolve(&c.desc, &c.input, &geometry) != CSEP_OK:
-        refuse_sizes(&c, &c.desc, &c.input)
-    output_dims(&geometry, rank, c.desc.out_channels, dims)
-    residual_plain = None if residual is None else read_residual(&c, residual, x_plain, dims)
-    if out is None:
-        out = empty_like(x_plain, rank, dims)
-    else:
-        out = read_out(&c, out, x_plain, dims)
+    cdef tuple axes = x_axes(rank, c.input.layout)
+    x_plain = plain(x, "x", axes)
+    cdef Weights w = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
+    residual_plain = None if residual is None else plain(residual, "residual", axes)
+    if out is not None and cnp.PyArray_Check(out):
         start = <const char *>data_of(out)
         end = start + cnp.PyArray_NBYTES(<cnp.ndarray>out)
         if (near(x_plain, x, start, end) or near(residual_plain, residual, start, end)
@@ -614,11 +676,31 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
                 (w.depthwise_bias, depthwise_bias, "depthwise_bias"),
                 (w.bias, bias, "bias"),
             ))
+    # From here on no Python code runs.
+    read_weights(&c, w)
+    finish_padding(&c)
+    if not is_plain(x_plain, rank):
+        refuse_changed("x")
+    check_real(x_plain, "x", c.desc.dtype, "weights")
+    c.input.dtype = <csep_dtype>dtype_of(x_plain)
+    read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &c.input, &channels)
+    if channels != c.desc.in_channels:
+        if c.desc.in_channels >= 0 or channels < 1:
+            refuse_channels(&c, x_plain.shape, "x")
+        set_channels(&c.desc, c.kernel_channels, channels)
+    cdef csep_status status = csep_resolve(&c.desc, &c.input, &geometry)
+    if status != CSEP_OK:
+        refuse_sizes(&c, &c.desc, &c.input, status)
+    output_dims(&geometry, rank, c.desc.out_channels, dims)
+    check_residual(&c, residual_plain, x_plain, dims)
+    if out is None:
+        out = empty_like(x_plain, rank, dims)
+    else:
+        check_out(&c, out, x_plain, dims)
     w.into(&weights)
     cdef const void *x_data = data_of(x_plain)
     cdef const void *residual_data = data_of(residual_plain)
     cdef void *y_data = data_of(out)
-    cdef csep_status status
     with nogil:
         status = csep_convolve_resolved(&c.desc, &geometry, &weights, x_data, residual_data, y_data,
                                         threads)
@@ -652,12 +734,19 @@ cdef Packed pack(const csep_conv_desc *desc, Weights weights):
 
 
 cdef object own(array, bint as_matrix=False):
-    """A copy that nobody can change; as_matrix: of the last two axes, the others being 1."""
+    """A copy that nobody can change, resize or make writable: its memory is that of bytes.
+    as_matrix: of the last two axes, the others being 1."""
     if array is None:
         return None
-    copy = np.array(array.reshape(array.shape[array.ndim - 2:]) if as_matrix else array, order="C")
-    copy.flags.writeable = False
-    return copy
+    cdef tuple shape = array.shape
+    if as_matrix:
+        shape = shape[len(shape) - 2:]
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(shape)
+
+
+cdef object shown_weights(array):
+    """A view for the user, who may set its shape."""
+    return None if array is None else array.view()
 
 
 cdef class Plan:
@@ -677,74 +766,105 @@ cdef class Plan:
         self.c.kind, self.c.rank = kind, rank
         read_settings(&self.c, strides, padding, dilations, depthwise_activation, activation,
                       data_format)
-        cdef Weights given = read_weights(&self.c, dw, matrix, depthwise_bias, bias)
-        finish_padding(&self.c)
+        cdef Weights given = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
+        given.check_unchanged(&self.c)
+        if kind == CSEP_SEPARABLE:
+            check_ones(given.matrix, "pw", BEHIND_2D if rank == IMAGE else BEHIND_1D)
+        elif kind == POINTWISE_:
+            check_ones(given.matrix, "pw", ALONE_2D if rank == IMAGE else ALONE_1D)
         self.weights = Weights.__new__(Weights)
         self.weights.dw = own(given.dw)
-        self.weights.matrix = own(given.matrix, kind != CSEP_CONV)
+        self.weights.matrix = own(given.matrix, kind == CSEP_SEPARABLE or kind == POINTWISE_)
         self.weights.depthwise_bias, self.weights.bias = own(given.depthwise_bias), own(given.bias)
+        read_weights(&self.c, self.weights)
+        finish_padding(&self.c)
         self.others = {}
         if self.c.desc.in_channels >= 0:
             self.last = pack(&self.c.desc, self.weights)
 
-    cdef int describe(self, int64_t channels, shape, csep_conv_desc *desc) except -1:
-        """The descriptor for so many input channels, as an input of that shape has them."""
+    cdef int describe(self, int64_t channels, tuple shape, str name,
+                      csep_conv_desc *desc) except -1:
+        """The descriptor for so many input channels, as the argument of that shape has them."""
         desc[0] = self.c.desc
         if channels != desc.in_channels:
             if desc.in_channels >= 0 or channels < 1:
-                refuse_channels(&self.c, shape)
+                refuse_channels(&self.c, shape, name)
             set_channels(desc, self.c.kernel_channels, channels)
         return 0
 
-    cdef Packed packed_for(self, int64_t channels, x):
-        """The weights packed for so many input channels."""
+    cdef Packed packed_for(self, int64_t channels):
+        """The weights that are packed for so many input channels, or None."""
         cdef Packed packed = self.last
-        cdef csep_conv_desc desc
-        if packed is not None and packed.desc.in_channels == channels:
-            return packed
-        packed = self.others.get(channels)
-        if packed is None:
-            self.describe(channels, x.shape, &desc)
-            packed = pack(&desc, self.weights)
-            if len(self.others) >= MOST_PACKED:
-                self.others.clear()
-            self.others[channels] = packed
+        if packed is None or packed.desc.in_channels != channels:
+            packed = self.others.get(channels)
+            if packed is not None:
+                self.last = packed
+        return packed
+
+    cdef Packed pack_for(self, const csep_conv_desc *desc):
+        cdef Packed packed = pack(desc, self.weights)
+        if len(self.others) >= MOST_PACKED:
+            self.others.clear()
+        self.others[desc.in_channels] = packed
         self.last = packed
         return packed
 
     def run(self, x, residual, out, num_threads):
         """Run the operator on x."""
         cdef csep_input sizes = self.c.input
+        cdef csep_conv_desc desc
         cdef csep_geometry geometry
         cdef cnp.npy_intp dims[4]
+        cdef cnp.npy_intp x_dims[4]
         cdef int64_t channels
         cdef const char *start
         cdef const char *end
-        cdef int rank = self.c.rank
+        cdef int i, rank = self.c.rank
         cdef int threads = read_threads(num_threads)
-        x_plain = plain(x, "x", x_axes(rank, sizes.layout))
-        read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &sizes, &channels)
-        cdef Packed packed = self.packed_for(channels, x_plain)
-        check_real(x_plain, "x", packed.desc.dtype, "weights")
-        sizes.dtype = <csep_dtype>dtype_of(x_plain)
-        if csep_plan_resolve(packed.plan, &sizes, &geometry) != CSEP_OK:
-            refuse_sizes(&self.c, &packed.desc, &sizes)
-        output_dims(&geometry, rank, packed.desc.out_channels, dims)
-        residual_plain = None
-        if residual is not None:
-            residual_plain = read_residual(&self.c, residual, x_plain, dims)
-        if out is None:
-            out = empty_like(x_plain, rank, dims)
-        else:
-            out = read_out(&self.c, out, x_plain, dims)
+        cdef tuple axes = x_axes(rank, sizes.layout)
+        x_plain = plain(x, "x", axes)
+        residual_plain = None if residual is None else plain(residual, "residual", axes)
+        if out is not None and cnp.PyArray_Check(out):
             start = <const char *>data_of(out)
             end = start + cnp.PyArray_NBYTES(<cnp.ndarray>out)
             if near(x_plain, x, start, end) or near(residual_plain, residual, start, end):
                 check_apart(out, ((x_plain, x, "x"), (residual_plain, residual, "residual")))
+        # From here on no Python code runs, but for that of other threads while weights are packed.
+        if not is_plain(x_plain, rank):
+            refuse_changed("x")
+        for i in range(rank):
+            x_dims[i] = cnp.PyArray_DIM(<cnp.ndarray>x_plain, i)
+        read_sizes(x_dims, rank, &sizes, &channels)
+        sizes.dtype = <csep_dtype>dtype_of(x_plain)
+        check_real(x_plain, "x", self.c.desc.dtype, "weights")
+        cdef Packed packed = self.packed_for(channels)
+        cdef csep_status status
+        if packed is not None:
+            desc.out_channels = packed.desc.out_channels
+            status = csep_plan_resolve(packed.plan, &sizes, &geometry)
+        else:
+            self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
+            status = csep_resolve(&desc, &sizes, &geometry)
+        if status != CSEP_OK:
+            self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
+            refuse_sizes(&self.c, &desc, &sizes, status)
+        output_dims(&geometry, rank, desc.out_channels, dims)
+        check_residual(&self.c, residual_plain, x_plain, dims)
+        if out is None:
+            out = empty_like(x_plain, rank, dims)
+        else:
+            check_out(&self.c, out, x_plain, dims)
+        if sizes.batch == 0:
+            return out
+        if packed is None:
+            packed = self.pack_for(&desc)
+            if not is_plain(x_plain, rank) or not has_dims(x_plain, rank, x_dims):
+                refuse_changed("x")
+            check_residual(&self.c, residual_plain, x_plain, dims)
+            check_out(&self.c, out, x_plain, dims)
         cdef const void *x_data = data_of(x_plain)
         cdef const void *residual_data = data_of(residual_plain)
         cdef void *y_data = data_of(out)
-        cdef csep_status status
         with nogil:
             status = csep_execute_resolved(packed.plan, &geometry, x_data, residual_data, y_data,
                                            threads)
@@ -753,7 +873,7 @@ cdef class Plan:
         return out
 
     def output_shape(self, tuple shape):
-        """Return the shape of the result for an x of that shape, a tuple of ints."""
+        """Return the shape of the result for an input_shape, a tuple of ints."""
         cdef csep_conv_desc desc
         cdef csep_input sizes = self.c.input
         cdef csep_geometry geometry
@@ -763,42 +883,45 @@ cdef class Plan:
         for i in range(self.c.rank):
             dims[i] = shape[i]
         read_sizes(dims, self.c.rank, &sizes, &channels)
-        self.describe(channels, shape, &desc)
+        self.describe(channels, shape, "input_shape", &desc)
         sizes.dtype = desc.dtype
-        if csep_resolve(&desc, &sizes, &geometry) != CSEP_OK:
-            refuse_sizes(&self.c, &desc, &sizes)
+        cdef csep_status status = csep_resolve(&desc, &sizes, &geometry)
+        if status != CSEP_OK:
+            refuse_sizes(&self.c, &desc, &sizes, status, "input_shape")
         output_dims(&geometry, self.c.rank, desc.out_channels, dims)
         return tuple_of(dims, self.c.rank)
 
     def scratch_bytes(self, x, int num_threads):
-        """Return the scratch bytes one thread of a call uses."""
+        """Return the scratch bytes one thread of a call uses; for weights that were packed."""
         cdef csep_input sizes = self.c.input
         cdef int64_t channels
+        x = plain(x, "x", x_axes(self.c.rank, self.c.input.layout))
         sizes.dtype = <csep_dtype>dtype_of(x)
         read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x), self.c.rank, &sizes, &channels)
-        return csep_scratch_bytes(self.packed_for(channels, x).plan, &sizes, num_threads)
+        cdef Packed packed = self.packed_for(channels)
+        return 0 if packed is None else csep_scratch_bytes(packed.plan, &sizes, num_threads)
 
     # What it was made of, in one form.
 
     @property
     def dw(self):
         """Depthwise weights, or None."""
-        return self.weights.dw
+        return shown_weights(self.weights.dw)
 
     @property
     def matrix(self):
         """Pointwise weights as (rows, CO), or ordinary ones, or None."""
-        return self.weights.matrix
+        return shown_weights(self.weights.matrix)
 
     @property
     def depthwise_bias(self):
         """Bias between the stages, or None."""
-        return self.weights.depthwise_bias
+        return shown_weights(self.weights.depthwise_bias)
 
     @property
     def bias(self):
         """Bias of the result, or None."""
-        return self.weights.bias
+        return shown_weights(self.weights.bias)
 
     @property
     def kernel_size(self):

@@ -108,7 +108,7 @@ def run_layer(layer: Layer, seconds: float = 0.25) -> tuple[str, float]:
     expected = float64_reference(x, dw, pw, bias, y.shape[1:3], op.strides)
     error = float(np.abs(y - expected).max() / np.abs(expected).max())
 
-    parameters, flops = op.count_params(), 2 * op.macs(x.shape)
+    parameters, flops = op.count_params(), 2 * (op.macs(x.shape) or 0)
     shape = " x ".join(str(n) for n in y.shape[1:])
     return (
         f"{layer.name:26}{shape:>17}{parameters:>12,}{one * 1e3:>10.3f}{every * 1e3:>10.3f}"

@@ -41,8 +41,7 @@ def depthwise_conv1d(
     {slide_1d}
     {activation}
     {call}
-    data_format : str
-        ``"NHWC"``, ``"NWC"`` or ``"channels_last"``; ``"NCHW"``, ``"NCW"`` or ``"channels_first"``.
+    {data_format_1d}
 
     Returns
     -------
@@ -126,8 +125,7 @@ def separable_conv1d(
     {between}
     {activation}
     {call}
-    data_format : str
-        ``"NHWC"``, ``"NWC"`` or ``"channels_last"``; ``"NCHW"``, ``"NCW"`` or ``"channels_first"``.
+    {data_format_1d}
 
     Returns
     -------
@@ -166,6 +164,86 @@ def separable_conv1d(
         padding,
         dilations,
         depthwise_activation,
+        activation,
+        data_format,
+        out,
+        num_threads,
+    )
+
+
+@document
+def conv1d(
+    x,
+    w,
+    bias=None,
+    strides=1,
+    padding="VALID",
+    *,
+    dilations=1,
+    activation=None,
+    residual=None,
+    data_format="NHWC",
+    out=None,
+    num_threads=None,
+) -> Array:
+    """Ordinary convolution of a batch of sequences: `conv2d` along one axis.
+
+    ::
+
+        y[b, i, k] = activation(bias[k] + residual[b, i, k]
+            + sum over di, q of x[b, s * i + d * di - before, q] * w[di, q, k])
+
+    Parameters
+    ----------
+    x : (N, L, C) array_like
+        Sequences, ``(N, C, L)`` with ``data_format="NCHW"``; dtypes as in `conv2d`.
+    w : (k, C, CO) array_like
+        Weights.
+    {bias}
+    {slide_1d}
+    {activation}
+    {call}
+    {data_format_1d}
+
+    Returns
+    -------
+    (N, L', CO) ndarray
+        As `conv2d`.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    Conv1D : the same with the weights packed once.
+
+    Notes
+    -----
+    Shapes are those of Keras' ``Conv1D``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x = np.ones((1, 6, 3), "f4")
+    >>> csep.conv1d(x, np.ones((2, 3, 1), "f4"), strides=2)[0, :, 0]
+    array([6., 6., 6.], dtype=float32)
+    """
+    return _core.convolve(
+        _core.CONV,
+        _SEQUENCE,
+        x,
+        None,
+        w,
+        None,
+        bias,
+        residual,
+        strides,
+        padding,
+        dilations,
+        None,
         activation,
         data_format,
         out,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..operators import Conv2D, DepthwiseConv2D, Operator, PointwiseConv2D, SeparableConv2D
-from ..operators.keras_layers import kind_of
+from .. import operators
+from ..operators import Operator
+from ..operators.keras_layers import operator_arguments, pointwise_arguments
 
 _OPERATORS: dict[str, type[Operator]] = {
-    cls.__name__: cls for cls in (Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D)
+    name: getattr(operators, name) for name in operators.__all__ if name.endswith("D")
 }
 
 
@@ -18,13 +19,15 @@ def from_keras(layer: Any) -> Operator:
     Parameters
     ----------
     layer : keras.layers.Layer
-        A built Conv2D, DepthwiseConv2D or SeparableConv2D of Keras 2 or 3.  It is read by its
-        attributes; Keras is not imported.
+        A built Conv2D, DepthwiseConv2D, SeparableConv2D, Conv1D, DepthwiseConv1D, SeparableConv1D
+        or Dense of Keras 2 or 3, or of a class derived from one that changes no method.  It is read
+        by its attributes; Keras is not imported.
 
     Returns
     -------
-    Conv2D, DepthwiseConv2D, PointwiseConv2D or SeparableConv2D
-        A `PointwiseConv2D` for a Conv2D with a 1x1 kernel and strides of 1.
+    operator
+        Of the layer's name; a `PointwiseConv2D` for Dense, and for a Conv2D with a 1x1 kernel and
+        strides of 1; a depthwise one for a convolution with as many groups as channels.
 
     Raises
     ------
@@ -40,12 +43,7 @@ def from_keras(layer: Any) -> Operator:
         model = keras.applications.MobileNet()
         op = csep.from_keras(model.get_layer("conv_dw_1"))
     """
-    kind = kind_of(layer)
-    if kind is None:
-        raise TypeError(
-            "layer: expected a Keras Conv2D, DepthwiseConv2D or SeparableConv2D, "
-            f"got {type(layer).__name__}"
-        )
-    if kind == "Conv2D" and tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1):
-        kind = "PointwiseConv2D"
-    return _OPERATORS[kind].from_keras(layer)
+    kind, arguments = operator_arguments(layer)
+    if kind == "Conv2D" and arguments["w"].shape[:2] == arguments["strides"] == (1, 1):
+        kind, arguments = "PointwiseConv2D", pointwise_arguments(arguments)
+    return _OPERATORS[kind](**arguments)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..spec.arrays import Array
+from ..spec.arrays import Array, is_bfloat16, shown
 
 
 def _vector(value: object, name: str, count: int, default: float | None = None) -> Array:
@@ -19,8 +19,7 @@ def _vector(value: object, name: str, count: int, default: float | None = None) 
         array = np.asarray(value)
     except ValueError as error:
         raise TypeError(f"{name}: expected {count} numbers, got {type(value).__name__}") from error
-    # Real numbers, those of ml_dtypes (of kind V) as well.
-    if array.dtype.kind not in "fiuV" or array.dtype.names:
+    if array.dtype.kind not in "fiu" and not is_bfloat16(array.dtype):
         raise TypeError(f"{name}: expected {count} real numbers, got {array.dtype}")
     array = array.astype(np.float64)
     if array.shape != (count,):
@@ -31,9 +30,14 @@ def _vector(value: object, name: str, count: int, default: float | None = None) 
 def _scale_and_shift(count, gamma, beta, mean, variance, epsilon) -> tuple[Array, Array]:
     """Return a and b of a * v + b."""
     if isinstance(epsilon, bool) or not isinstance(epsilon, numbers.Real):
-        raise TypeError(f"epsilon: expected a number, got {epsilon!r}")
-    if not (math.isfinite(epsilon) and float(epsilon) >= 0):
-        raise ValueError(f"epsilon: expected a finite number of at least 0, got {epsilon!r}")
+        raise TypeError(f"epsilon: expected a number, got {shown(epsilon)}")
+    try:
+        number = float(epsilon)
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"epsilon: expected a finite number of at least 0, got {shown(epsilon)}")
+    epsilon = number
     variance = _vector(variance, "variance", count)
     if not (variance + epsilon > 0).all():
         raise ValueError("variance: expected variance + epsilon above 0, got one that is not")
@@ -66,7 +70,7 @@ def folded_arguments(
     """
     if stage not in ("result", "depthwise"):
         raise ValueError(f'stage: expected "result" or "depthwise", got {stage!r}')
-    if stage == "depthwise" and kind != "SeparableConv2D":
+    if stage == "depthwise" and not kind.startswith("Separable"):
         raise ValueError(f'stage: expected "result" for {kind}, got {stage!r}')
     in_between = "depthwise_activation" if stage == "depthwise" else "activation"
     if arguments[in_between] is not None:
@@ -74,23 +78,23 @@ def folded_arguments(
             f"{in_between}: expected None, for a normalisation that follows the weights directly, "
             f"got {arguments[in_between]!r}"
         )
-    if stage == "depthwise" or kind == "DepthwiseConv2D":
+    if stage == "depthwise" or kind.startswith("Depthwise"):
         dw = arguments["dw"]
         if filters is None:  # a shared kernel: the normalisation tells the channels
-            filters = np.size(norm["mean"]) if norm["mean"] is not None else dw.shape[3]
+            filters = np.size(norm["mean"]) if norm["mean"] is not None else dw.shape[-1]
             _vector(norm["mean"], "mean", filters)
         count = arguments["pw"].shape[0] if stage == "depthwise" else filters
-        multiplier = dw.shape[3]
+        multiplier = dw.shape[-1]
         if count % multiplier:
             raise ValueError(f"mean: expected a multiple of {multiplier} numbers, got {count}")
         scale, shift = _scale_and_shift(count, **norm)
         # A shared kernel is no longer shared: each channel has a scale of its own.
-        whole = np.broadcast_to(dw, (*dw.shape[:2], count // multiplier, multiplier))
+        whole = np.broadcast_to(dw, (*dw.shape[:-2], count // multiplier, multiplier))
         name = "depthwise_bias" if stage == "depthwise" else "bias"
-        flat = whole.reshape(*dw.shape[:2], count)
+        flat = whole.reshape(*dw.shape[:-2], count)
         weights, bias = _folded(flat, arguments[name], scale, shift)
         return {"dw": weights.reshape(whole.shape), name: bias}
     scale, shift = _scale_and_shift(filters, **norm)
-    name = "w" if kind == "Conv2D" else "pw"
+    name = "w" if "w" in arguments else "pw"
     weights, bias = _folded(arguments[name], arguments["bias"], scale, shift)
     return {name: weights, "bias": bias}

@@ -1,40 +1,138 @@
-"""A Keras layer's attributes as an operator's arguments; Keras itself is never imported."""
+"""A Keras layer's attributes as an operator's arguments; Keras itself is never imported.
+
+Only what is provably Keras' own is read: a class is Keras' own if the package that is loaded under
+Keras' name says so, not because of what it is called.  A class derived from one may bring a
+constructor and a configuration; anything else that it defines might decide the result.
+"""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from .. import _core
+import numpy as np
 
+from ..spec.arrays import Array
+
+_PACKAGES = ("keras", "tf_keras")
+
+# The operator of a layer, by the layer's name in keras.layers.
+_OPERATORS = {
+    "SeparableConv2D": "SeparableConv2D",
+    "SeparableConv1D": "SeparableConv1D",
+    "DepthwiseConv2D": "DepthwiseConv2D",
+    "DepthwiseConv1D": "DepthwiseConv1D",
+    "Conv2D": "Conv2D",
+    "Conv1D": "Conv1D",
+    "Dense": "PointwiseConv2D",
+}
 # The names of the arguments that the arrays of get_weights() become, in its order.
 _WEIGHTS = {
     "SeparableConv2D": ("dw", "pw", "bias"),
+    "SeparableConv1D": ("dw", "pw", "bias"),
     "DepthwiseConv2D": ("dw", "bias"),
+    "DepthwiseConv1D": ("dw", "bias"),
     "Conv2D": ("w", "bias"),
+    "Conv1D": ("w", "bias"),
     "PointwiseConv2D": ("pw", "bias"),
 }
-_LAYER_NAMES = {
-    "SeparableConv2D": "SeparableConv2D",
-    "SeparableConvolution2D": "SeparableConv2D",
-    "DepthwiseConv2D": "DepthwiseConv2D",
-    "Conv2D": "Conv2D",
-    "Convolution2D": "Conv2D",
+# What a class derived from a layer may define.
+_HARMLESS = {
+    "__annotations__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__init__",
+    "__module__",
+    "__qualname__",
+    "__static_attributes__",
+    "__weakref__",
+    "from_config",
+    "get_config",
+}
+# Methods that Keras 3 wraps in each layer; get_weights is what is read.
+_WRAPPED = {"build", "quantize"}
+# Keras' activation by name, where csep computes the same.
+_ACTIVATIONS = {
+    "linear": "linear",
+    "relu": "relu",
+    "relu6": "relu6",
+    "leaky_relu": "leaky_relu",
+    "elu": "elu",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "silu": "silu",
+    "swish": "silu",
+    "hard_sigmoid": "hard_sigmoid",
+    "hard_silu": "hard_silu",
+    "hard_swish": "hard_silu",
+    "gelu": "gelu",
 }
 
 
-def kind_of(layer: Any) -> str | None:
-    """Return the operator for a layer, by the first of its classes that csep knows.
+def _own(kind: str, name: str) -> list[Any]:
+    """Return what Keras' loaded packages call ``kind.name``, e.g. ``layers.Conv2D``."""
+    found = []
+    for package in _PACKAGES:
+        module = getattr(sys.modules.get(package), kind, None)
+        if hasattr(module, name):
+            found.append(getattr(module, name))
+    return found
 
-    None also for a class of its own that computes something else.
-    """
-    for base in type(layer).__mro__:
-        if "Transpose" in base.__name__:
-            return None
-        if base.__name__ in _LAYER_NAMES:
-            return _LAYER_NAMES[base.__name__]
-        if "call" in vars(base):
-            return None
+
+def _keras_name(cls: type) -> str | None:
+    """Return the name under which a class stands in keras.layers, if it is Keras' own."""
+    for name in (*_OPERATORS, "Conv2DTranspose", "Conv1DTranspose"):
+        if any(cls is own for own in _own("layers", name)):
+            return name
     return None
+
+
+def kind_of(layer: Any) -> str:
+    """Return the name of the operator that computes what a layer does.
+
+    Raises
+    ------
+    TypeError
+        If it is no layer of Keras' own that csep knows, or one that computes something else.
+    """
+    cls = type(layer)
+    expected = f"layer: expected Keras' own {', '.join(_OPERATORS)}, got {cls.__name__}"
+    for base in cls.__mro__:
+        name = _keras_name(base)
+        if name is not None:
+            break
+        changed = sorted(set(vars(base)) - _HARMLESS)
+        if base is object or base.__module__.split(".")[0] in _PACKAGES:
+            raise TypeError(f"{expected} of {cls.__module__}")
+        if changed:
+            raise TypeError(f"{expected}, which defines {', '.join(changed)}")
+    if name not in _OPERATORS:
+        raise TypeError(expected)
+    changed = sorted(n for n in set(vars(layer)) - _WRAPPED if callable(getattr(base, n, None)))
+    if changed:
+        raise TypeError(f"{expected} with its own {', '.join(changed)}")
+    return _OPERATORS[name]
+
+
+def _activation_of_layer(function: Any) -> Any:
+    """Return the activation that an activation layer computes; False for one csep does not know."""
+    config: dict[str, Any] = function.get_config()
+    name = next(
+        (n for n in ("LeakyReLU", "ELU", "ReLU") if type(function) in _own("layers", n)), None
+    )
+    if name == "LeakyReLU":
+        slope = config["negative_slope"] if "negative_slope" in config else config["alpha"]
+        return "leaky_relu", float(slope)
+    if name == "ELU":
+        return "elu", float(config["alpha"])
+    if name == "ReLU" and not config["negative_slope"] and not config["threshold"]:
+        top = config["max_value"]
+        if top is None:
+            return "relu"
+        if float(top) == 6:
+            return "relu6"
+    return False
 
 
 def _activation(layer: Any) -> str | tuple[str, float] | None:
@@ -42,52 +140,45 @@ def _activation(layer: Any) -> str | tuple[str, float] | None:
     function = getattr(layer, "activation", None)
     if function is None:
         return None
-    name = getattr(function, "__name__", None)
-    module = getattr(function, "__module__", None) or ""
-    if name is not None:
-        # Keras 2's hard_sigmoid is another function; others' functions may be anything.
-        is_keras = module.split(".")[0] in {"keras", "tf_keras", "tensorflow"}
-        is_keras_3 = module.startswith("keras.src.activations.activations")
-        if not is_keras or (name == "hard_sigmoid" and not is_keras_3):
-            name = None
-    else:  # an activation layer, such as LeakyReLU
-        config: dict[str, Any] = getattr(function, "get_config", dict)()
-        name = {"LeakyReLU": "leaky_relu", "ELU": "elu", "ReLU": "relu"}.get(
-            type(function).__name__
-        )
-        for key in ("negative_slope", "alpha"):
-            if name in {"leaky_relu", "elu"} and key in config:
-                return name, float(config[key])
-        plain = not config.get("negative_slope") and not config.get("threshold")
-        if name == "relu" and plain and config.get("max_value") in {None, 6}:
-            return "relu6" if config.get("max_value") else "relu"
-        name = None
-    if name not in _core.ACTIVATIONS:
+    found: Any = False
+    for name, ours in _ACTIVATIONS.items():
+        if function in [f for f in _own("activations", name) if not _differs(f)]:
+            found = ours
+            break
+    else:
+        if hasattr(function, "get_config"):
+            found = _activation_of_layer(function)
+    if found is False:
         raise ValueError(
-            f"layer: expected one of Keras' own activations {', '.join(_core.ACTIVATIONS)}, "
+            f"layer: expected one of Keras' own activations {', '.join(_ACTIVATIONS)}, "
             f"got {function!r}"
         )
-    return None if name == "linear" else name
+    return None if found == "linear" else found
 
 
-def operator_arguments(layer: Any, kind: str) -> dict[str, Any]:
-    """Return the arguments of the operator of that kind that computes what layer does.
+def _differs(function: Any) -> bool:
+    """Whether a function of Keras 2 computes something else than that of the same name."""
+    return function.__name__ == "hard_sigmoid" and not function.__module__.startswith("keras.src")
+
+
+def _ungrouped(layer: Any, kind: str, w: Array) -> tuple[str, dict[str, Any]]:
+    """Return operator and weights of a convolution in as many groups as there are channels."""
+    groups, outputs = layer.groups, w.shape[-1]
+    shape = (*w.shape[:-2], groups, outputs // groups)
+    return kind.replace("Conv", "DepthwiseConv"), {"dw": np.reshape(w, shape)}
+
+
+def operator_arguments(layer: Any) -> tuple[str, dict[str, Any]]:
+    """Return the operator that computes what layer does, and its constructor's arguments.
 
     Raises
     ------
     TypeError
-        If layer is no Keras layer of that kind.
+        If layer is no Keras layer that csep knows.
     ValueError
         If it has no weights yet, or csep cannot compute what it asks for.
     """
-    found = kind_of(layer)
-    if found == "Conv2D" and kind == "PointwiseConv2D":
-        found = kind
-    if found != kind:
-        wanted = "Conv2D with a 1x1 kernel" if kind == "PointwiseConv2D" else kind
-        raise TypeError(f"layer: expected a Keras {wanted} layer, got {type(layer).__name__}")
-    if getattr(layer, "groups", 1) != 1:
-        raise ValueError(f"layer: expected groups=1, got {layer.groups}")
+    kind = kind_of(layer)
     weights = layer.get_weights()
     if not weights:
         raise ValueError("layer: expected one with weights, got one that was not built yet")
@@ -97,17 +188,37 @@ def operator_arguments(layer: Any, kind: str) -> dict[str, Any]:
             f"layer: expected {len(names)} arrays of weights ({', '.join(names)}), "
             f"got {len(weights)}"
         )
-    arguments = dict(zip(names, weights, strict=True))
+    arguments: dict[str, Any] = dict(zip(names, weights, strict=True))
     arguments["activation"] = _activation(layer)
-    arguments["data_format"] = layer.data_format
-    if kind == "PointwiseConv2D":
-        if tuple(layer.kernel_size) != (1, 1) or tuple(layer.strides) != (1, 1):
-            raise ValueError(
-                f"layer: expected kernel_size and strides 1, got {layer.kernel_size} and "
-                f"{layer.strides}"
-            )
-        return arguments
-    arguments["strides"] = tuple(layer.strides)
-    arguments["dilations"] = tuple(layer.dilation_rate)
-    arguments["padding"] = layer.padding
-    return arguments
+    if kind == "PointwiseConv2D":  # Dense: on the last axis
+        return kind, arguments
+    arguments |= {
+        "strides": tuple(layer.strides),
+        "dilations": tuple(layer.dilation_rate),
+        "padding": layer.padding,
+        "data_format": layer.data_format,
+    }
+    groups = getattr(layer, "groups", 1)
+    if groups != 1 and arguments["w"].shape[-2] == 1:
+        kind, changed = _ungrouped(layer, kind, arguments.pop("w"))
+        arguments |= changed
+    elif groups != 1:
+        raise ValueError(f"layer: expected groups=1 or one group a channel, got {groups}")
+    return kind, arguments
+
+
+def pointwise_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return Conv2D's arguments as PointwiseConv2D's.
+
+    Raises
+    ------
+    ValueError
+        If it is no convolution of pixels by themselves.
+    """
+    w, strides = arguments["w"], arguments["strides"]
+    if w.shape[:2] != (1, 1) or strides != (1, 1):
+        raise ValueError(
+            f"layer: expected kernel_size and strides 1, got {w.shape[:2]} and {strides}"
+        )
+    names = ("bias", "activation", "data_format")
+    return {"pw": w} | {name: arguments[name] for name in names if name in arguments}

@@ -13,22 +13,30 @@ from ..spec.arrays import Array
 from ..spec.counts import check_shape, pixel_macs
 from ..spec.docs import document
 from .folding import folded_arguments
-from .keras_layers import operator_arguments
+from .keras_layers import operator_arguments, pointwise_arguments
 
 Self = TypeVar("Self", bound="Operator")
 
-_CHANNEL_AXIS = {"NHWC": 3, "NCHW": 1}
+Shape = tuple[Any, ...]
 
 
 class Operator:
-    """What all prepared operators have in common; see layers.py.
+    """What all prepared operators have in common; the base of `SeparableConv2D` and the others.
 
-    A subclass names its kind and its constructor's arguments; its plan has everything else.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> isinstance(csep.PointwiseConv2D(np.ones((3, 2), "f4")), csep.Operator)
+    True
     """
+
+    # A subclass says its kind and its constructor's arguments; its plan has everything else.
 
     __slots__ = ("_plan",)
 
     _name: str
+    _rank = 4  # of x: 4 for images, 3 for sequences
     # Constructor argument -> the plan's attribute.
     _weights: ClassVar[dict[str, str]]
     _settings: tuple[str, ...] = (
@@ -65,7 +73,7 @@ class Operator:
         """Make the plan."""
         plan = _core.Plan(
             kind,
-            4,
+            self._rank,
             dw,
             matrix,
             depthwise_bias,
@@ -81,8 +89,15 @@ class Operator:
 
     def _arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        names = self._weights | {name: name for name in self._settings}
-        return {name: getattr(self._plan, source) for name, source in names.items()}
+        weights = {name: getattr(self._plan, source) for name, source in self._weights.items()}
+        return weights | {name: getattr(self, name) for name in self._settings}
+
+    def _sides(self, pair: tuple[int, int]) -> tuple[int, ...]:
+        """Return height and width; of a sequence, which is one pixel high, the length alone."""
+        return pair if self._rank == 4 else pair[1:]
+
+    def _channel_axis(self) -> int:
+        return 1 if self.data_format == "NCHW" else self._rank - 1
 
     @document
     def __call__(self, x, out=None, num_threads=None, *, residual=None) -> Array:
@@ -107,24 +122,27 @@ class Operator:
     # What every operator can tell of itself.
 
     @property
-    def kernel_size(self) -> tuple[int, int]:
-        """Kernel height and width."""
-        return self._plan.kernel_size
+    def kernel_size(self) -> tuple[int, ...]:
+        """Kernel height and width; of sequences (length,)."""
+        return self._sides(self._plan.kernel_size)
 
     @property
-    def strides(self) -> tuple[int, int]:
-        """Input pixels between output pixels, over height and width."""
-        return self._plan.strides
+    def strides(self) -> tuple[int, ...]:
+        """Input pixels between output pixels, over height and width; of sequences (length,)."""
+        return self._sides(self._plan.strides)
 
     @property
-    def padding(self) -> str | tuple[tuple[int, int], tuple[int, int]]:
-        """``"SAME"``, ``"VALID"`` or ``((top, bottom), (left, right))``."""
+    def padding(self) -> str | tuple[Any, Any]:
+        """``"SAME"``, ``"VALID"`` or ``((top, bottom), (left, right))``.
+
+        Of sequences ``"CAUSAL"`` or ``(before, after)`` as well.
+        """
         return self._plan.padding
 
     @property
-    def dilations(self) -> tuple[int, int]:
-        """Input pixels between kernel taps, over height and width."""
-        return self._plan.dilations
+    def dilations(self) -> tuple[int, ...]:
+        """Input pixels between kernel taps, over height and width; of sequences (length,)."""
+        return self._sides(self._plan.dilations)
 
     @property
     def data_format(self) -> str:
@@ -155,13 +173,15 @@ class Operator:
         return [w for w in weights if w is not None]
 
     def _keras_matrix(self) -> Array | None:
-        """Pointwise weights with the two axes of a kernel; others as they are."""
+        """Pointwise weights with the axes of a kernel; others as they are."""
         matrix = self._plan.matrix
-        return matrix if matrix is None or matrix.ndim == 4 else matrix[None, None]
+        if matrix is None or matrix.ndim == self._rank:
+            return matrix
+        return matrix.reshape((1,) * (self._rank - 2) + matrix.shape)
 
     def _summed(self) -> Array:
         """Return one of the arrays of weights, which are all of one dtype."""
-        return self._plan.matrix if self._plan.dw is None else self._plan.dw
+        return next(a for a in (self._plan.dw, self._plan.matrix) if a is not None)
 
     def count_params(self) -> int:
         """Return the number of parameters: all weights and biases.
@@ -174,71 +194,93 @@ class Operator:
         arrays = (plan.dw, plan.matrix, plan.depthwise_bias, plan.bias)
         return sum(a.size for a in arrays if a is not None)
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the result.
 
         Parameters
         ----------
-        input_shape : (int, int, int, int)
-            Of x, in the operator's layout.
+        input_shape : tuple of int or None
+            Of x, in the operator's layout; None for a size that is open.
 
         Returns
         -------
-        (int, int, int, int)
+        tuple of int or None
+            None for what depends on an open size.
 
         Raises
         ------
         ValueError
             If no such x can be convolved.
         """
-        return self._plan.output_shape(check_shape(input_shape, 4))
+        shape = check_shape(input_shape, self._rank, self._channel_axis())
+        # An open size is taken for the least that the kernel fits into.
+        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilations, strict=True)]
+        reach.insert(0, 1)
+        reach.insert(self._channel_axis(), 0)
+        known = self._plan.output_shape(
+            tuple(r if n is None else n for r, n in zip(reach, shape, strict=True))
+        )
+        return tuple(None if s is None else n for s, n in zip(shape, known, strict=True))
 
-    def macs(self, input_shape: tuple[int, ...]) -> int:
+    def macs(self, input_shape: Shape) -> int | None:
         """Return the multiply-adds of one call, every tap counted as if none met padding.
 
         Parameters
         ----------
-        input_shape : (int, int, int, int)
-            Of x, in the operator's layout.
+        input_shape : tuple of int or None
+            Of x, in the operator's layout; an open batch, None, counts as one image.
 
         Returns
         -------
-        int
+        int or None
+            None where another size is open.
 
         Raises
         ------
         ValueError
             If no such x can be convolved.
         """
-        shape = check_shape(input_shape, 4)
-        axis = _CHANNEL_AXIS[self.data_format]
+        return self._macs(input_shape, self._name)
+
+    def _macs(self, input_shape: Shape, name: str) -> int | None:
+        """Return the multiply-adds of an operator of that name and of these sizes."""
+        axis = self._channel_axis()
+        batch, *sizes = check_shape(input_shape, self._rank, axis)
+        shape = (1 if batch is None else batch, *sizes)
         outputs = self.output_shape(shape)
-        return (math.prod(outputs) // outputs[axis]) * pixel_macs(
-            self._name,
+        if None in outputs:
+            return None
+        per_pixel = pixel_macs(
+            name,
             shape[axis],
             outputs[axis],
-            self.kernel_size,
+            self._plan.kernel_size,
             self._plan.channel_multiplier,
         )
+        return math.prod(outputs) // outputs[axis] * per_pixel
 
     def __repr__(self) -> str:
         plan = self._plan
-        kernel = "x".join(map(str, plan.kernel_size))
+        kernel = "x".join(map(str, self.kernel_size))
         parts = [f"{kernel}, {plan.channels or 'C'} -> {plan.filters or 'C'}"]
         if plan.channel_multiplier > 1:
             parts.append(f"channel_multiplier={plan.channel_multiplier}")
-        defaults: dict[str, object] = {"strides": (1, 1), "padding": "VALID", "dilations": (1, 1)}
-        defaults |= {"data_format": "NHWC", "activation": None, "dtype": np.dtype(np.float32)}
+        ones = self._sides((1, 1))
+        defaults: dict[str, object] = {"strides": ones, "padding": "VALID", "dilations": ones}
+        defaults |= {"data_format": "NHWC", "depthwise_activation": None, "activation": None}
+        defaults["dtype"] = np.dtype(np.float32)
         for name, default in defaults.items():
-            value = getattr(self, name)
+            value = getattr(self, name, default)
             if value != default:
                 parts.append(f"{name}={value}" if name == "dtype" else f"{name}={value!r}")
         if plan.bias is None:
             parts.append("no bias")
+        if plan.depthwise_bias is not None:
+            parts.append("depthwise bias")
         return f"{type(self).__name__}({', '.join(parts)}, {self.count_params():,} parameters)"
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return _rebuild, (type(self), self._arguments())
+        return rebuild, (type(self), self._arguments())
 
     def _with(self: Self, **changes: Any) -> Self:
         """Return the operator with other constructor arguments."""
@@ -265,7 +307,14 @@ class Operator:
         ValueError
             If it has no weights yet, or csep cannot compute what it asks for.
         """
-        return cls(**operator_arguments(layer, cls._name))
+        kind, arguments = operator_arguments(layer)
+        if kind == "Conv2D" and cls._name == "PointwiseConv2D":
+            kind, arguments = cls._name, pointwise_arguments(arguments)
+        if kind != cls._name:
+            raise TypeError(
+                f"layer: expected one that a {cls._name} computes, got {type(layer).__name__}"
+            )
+        return cls(**arguments)
 
     def fold_batch_norm(
         self: Self,
@@ -325,6 +374,33 @@ class Operator:
         return self._with(**changes)
 
 
-def _rebuild(cls: type[Operator], arguments: dict[str, Any]) -> Operator:
+class Separable(Operator):
+    """What operators of two stages have beside the others."""
+
+    __slots__ = ()
+    _weights: ClassVar[dict[str, str]] = {
+        "dw": "dw",
+        "pw": "matrix",
+        "bias": "bias",
+        "depthwise_bias": "depthwise_bias",
+    }
+    _settings = (*Operator._settings, "depthwise_activation")
+
+    @property
+    def depthwise_bias(self) -> Array | None:
+        """Added to the depthwise result; Keras has no such thing."""
+        return self._plan.depthwise_bias
+
+    @property
+    def depthwise_activation(self) -> str | tuple[str, float] | None:
+        """What is applied to the depthwise result; None for nothing."""
+        return self._plan.depthwise_activation
+
+
+def rebuild(cls: type[Operator], arguments: dict[str, Any]) -> Operator:
     """Return an operator made anew: what unpickling calls."""
     return cls(**arguments)
+
+
+# Pickles name what they need by a place that stays.
+rebuild.__module__, rebuild.__qualname__ = "csep", "_rebuild"

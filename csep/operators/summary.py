@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from ..spec.counts import check_shape
-from .operator import Operator
+from .operator import Operator, Shape
 
 
-def summary(operators: Sequence[Operator], input_shape: tuple[int, ...]) -> str:
+def summary(operators: Sequence[Operator], input_shape: Shape) -> str:
     """Return a table of operators that follow each other, like Keras' ``model.summary()``.
 
     Parameters
     ----------
     operators : sequence of operators
-    input_shape : (int, int, int, int)
-        Of the first one's input.
+    input_shape : tuple of int or None
+        Of the first one's input; None for an open size, as Keras' shapes have them.
 
     Returns
     -------
@@ -49,30 +47,29 @@ def summary(operators: Sequence[Operator], input_shape: tuple[int, ...]) -> str:
             f"operators: expected a sequence of operators, got {type(operators).__name__}"
         )
     rows = []
-    shape = check_shape(input_shape, 4)
+    shape = input_shape
     parameters = macs = ordinary = 0
+    counted = True
     for number, op in enumerate(operators, 1):
         if not isinstance(op, Operator):
             raise TypeError(f"operators: expected csep operators, got {type(op).__name__}")
-        axis = 1 if op.data_format == "NCHW" else 3
-        channels = shape[axis]
         out_shape = op.output_shape(shape)
-        filters = out_shape[axis]
-        mine = op.macs(shape)
-        full = math.prod(out_shape) * channels * math.prod(op.kernel_size)
+        mine, full = op.macs(shape), op._macs(shape, "Conv2D")
+        counted = counted and mine is not None
         rows.append(
             (
                 f"{number} {type(op).__name__}",
                 str(out_shape),
                 f"{op.count_params():,}",
-                f"{mine:,}",
-                f"{full / mine:.1f}x" if mine and filters else "-",
+                "-" if mine is None else f"{mine:,}",
+                f"{full / mine:.1f}x" if mine and full else "-",
             )
         )
-        parameters, macs, ordinary = parameters + op.count_params(), macs + mine, ordinary + full
+        parameters += op.count_params()
+        macs, ordinary = macs + (mine or 0), ordinary + (full or 0)
         shape = out_shape
-    ratio = f"{ordinary / macs:.1f}x" if macs else "-"
-    total = ("Total", "", f"{parameters:,}", f"{macs:,}", ratio)
+    ratio = f"{ordinary / macs:.1f}x" if macs and counted else "-"
+    total = ("Total", "", f"{parameters:,}", f"{macs:,}" if counted else "-", ratio)
     head = ("Layer (type)", "Output shape", "Params", "MACs", "Conv2D / this")
     table = [head, *rows, total]
     widths = [max(len(row[i]) for row in table) for i in range(len(head))]

@@ -52,20 +52,12 @@ def check_integer(value: object, name: str, low: int, high: int | None, expected
         raise TypeError(f"{name}: expected {expected}, got the bool {value!r}")
     try:
         number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
+    except Exception:
         raise TypeError(f"{name}: expected {expected}, got {shown(value)}") from None
     if number < low or (high is not None and number > high):
         limit = "" if high is None else f" to {high}"
         raise ValueError(f"{name}: expected {expected}, from {low}{limit}, got {shown(number)}")
     return number
-
-
-def rank(value: object) -> int:
-    """Return the number of axes of an array or what might become one; -1 if it cannot."""
-    try:
-        return np.ndim(value)  # type: ignore[arg-type]
-    except Exception:
-        return -1
 
 
 def is_bfloat16(dtype: np.dtype) -> bool:
@@ -74,7 +66,9 @@ def is_bfloat16(dtype: np.dtype) -> bool:
     return ml_dtypes is not None and dtype.type is ml_dtypes.bfloat16
 
 
-def as_plain(value: object, name: str, axes: Sequence[str]) -> Array:
+def as_plain(
+    value: object, name: str, axes: Sequence[str], others: Sequence[str] | None = None
+) -> Array:
     """Return value as a C-contiguous, aligned, native array, copied only if it must be.
 
     Parameters
@@ -84,9 +78,13 @@ def as_plain(value: object, name: str, axes: Sequence[str]) -> Array:
         The argument's name, for the message.
     axes : sequence of str
         The names of the axes, as many as the array must have.
+    others : sequence of str, optional
+        The axes it may have instead.
 
     Raises
     ------
+    MemoryError
+        If there is none for a copy.
     TypeError
         If value is no array, a masked one, or of a dtype csep does not know.
     ValueError
@@ -96,6 +94,8 @@ def as_plain(value: object, name: str, axes: Sequence[str]) -> Array:
         raise TypeError(f"{name}: expected {_wanted(axes)}, got a masked one")
     try:
         array = np.asarray(value)
+    except MemoryError:
+        raise
     except Exception as error:
         came = type(value).__name__
         raise TypeError(f"{name}: expected {_wanted(axes)}, got {came}") from error
@@ -105,7 +105,7 @@ def as_plain(value: object, name: str, axes: Sequence[str]) -> Array:
         if not isinstance(value, np.ndarray):
             came += f" from {type(value).__name__}"
         raise TypeError(f"{name}: expected {_wanted(axes)}, got {came}")
-    if array.ndim != len(axes):
+    if array.ndim != len(axes) and (others is None or array.ndim != len(others)):
         raise ValueError(
             f"{name}: expected rank {len(axes)}, {_shape(axes)}, got rank {array.ndim} with shape "
             f"{array.shape}"
@@ -134,7 +134,7 @@ def share_memory(a: np.ndarray, b: np.ndarray) -> bool:
         return True
 
 
-def check_out(out: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def refuse_out(out: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Say what is wrong with a result array that cannot be written.
 
     Parameters

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from .arrays import check_integer
 
 # The largest number of channels, kernel side and the like; csep.h has the same.
 MAX_STEP = 2**31 - 1
 
-KINDS = ("Conv2D", "DepthwiseConv2D", "PointwiseConv2D", "SeparableConv2D")
+KINDS = (
+    "Conv2D",
+    "DepthwiseConv2D",
+    "PointwiseConv2D",
+    "SeparableConv2D",
+    "Conv1D",
+    "DepthwiseConv1D",
+    "SeparableConv1D",
+)
 
 
 def _positive(value: object, name: str) -> int:
     return check_integer(value, name, 1, MAX_STEP, "a positive integer")
 
 
-def _kernel(value: object) -> tuple[int, int]:
-    """Return kernel_size as (height, width)."""
+def _kernel(value: object, sides: int) -> tuple[int, int]:
+    """Return kernel_size as (height, width); a sequence is one pixel high."""
+    if sides == 1:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            if len(value) != 1:
+                raise ValueError(f"kernel_size: expected an int or (length,), got {value!r}")
+            value = value[0]
+        return 1, _positive(value, "kernel_size")
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
             raise ValueError(f"kernel_size: expected an int or (height, width), got {value!r}")
@@ -26,22 +41,27 @@ def _kernel(value: object) -> tuple[int, int]:
     return side, side
 
 
-def check_shape(shape: object, axes: int) -> tuple[int, ...]:
-    """Return an array's shape as a tuple of so many ints.
+def check_shape(shape: object, axes: int, channel_axis: int) -> tuple[Any, ...]:
+    """Return an array's shape as a tuple of so many ints, or None for open sizes.
 
     Raises
     ------
     TypeError
-        If it is no sequence of integers.
+        If it is no sequence of integers and None, or the channels are open.
     ValueError
         If it has another length, or a number below 0.
     """
-    expected = f"input_shape: expected {axes} integers"
+    expected = f"input_shape: expected {axes} integers (None for an open size)"
     if not isinstance(shape, Sequence) or isinstance(shape, str):
         raise TypeError(f"{expected}, got {shape!r}")
     if len(shape) != axes:
         raise ValueError(f"{expected}, got {shape!r}")
-    return tuple(check_integer(n, "input_shape", 0, MAX_STEP, f"{axes} integers") for n in shape)
+    return tuple(
+        None
+        if n is None and i != channel_axis
+        else check_integer(n, "input_shape", 0, MAX_STEP, f"{axes} integers")
+        for i, n in enumerate(shape)
+    )
 
 
 def pixel_macs(
@@ -51,18 +71,18 @@ def pixel_macs(
     taps = kernel[0] * kernel[1]
     depth = channels * multiplier
     return {
-        "Conv2D": taps * channels * filters,
-        "PointwiseConv2D": channels * filters,
-        "DepthwiseConv2D": taps * depth,
-        "SeparableConv2D": taps * depth + depth * filters,
-    }[kind]
+        "Conv": taps * channels * filters,
+        "PointwiseConv": channels * filters,
+        "DepthwiseConv": taps * depth,
+        "SeparableConv": taps * depth + depth * filters,
+    }[kind[:-2]]  # 1D or 2D
 
 
 def count_params(
     kind: str,
     in_channels: int,
     filters: int | None = None,
-    kernel_size: int | tuple[int, int] = 1,
+    kernel_size: int | tuple[int, ...] = 1,
     depth_multiplier: int = 1,
     use_bias: bool = True,
 ) -> int:
@@ -78,13 +98,13 @@ def count_params(
     Parameters
     ----------
     kind : str
-        One of the names above.
+        One of the names above, or ``Conv1D``, ``DepthwiseConv1D``, ``SeparableConv1D``.
     in_channels : int
         C.
     filters : int
-        CO; not for DepthwiseConv2D, whose ``C * M`` outputs follow from the others.
+        CO; not for depthwise layers, whose ``C * M`` outputs follow from the others.
     kernel_size : int or (int, int)
-        Kernel height and width.
+        Kernel height and width; of sequences an int or (int,).
     depth_multiplier : int
         M, depthwise outputs per input channel.
     use_bias : bool
@@ -119,13 +139,13 @@ def count_params(
     channels = _positive(in_channels, "in_channels")
     if not isinstance(use_bias, bool):
         raise TypeError(f"use_bias: expected a bool, got {use_bias!r}")
-    kernel = _kernel(kernel_size)
+    kernel = _kernel(kernel_size, 1 if kind.endswith("1D") else 2)
     multiplier = _positive(depth_multiplier, "depth_multiplier")
     if kind == "PointwiseConv2D" and kernel != (1, 1):
         raise ValueError(f"kernel_size: expected 1 for PointwiseConv2D, got {kernel_size!r}")
-    if kind in {"Conv2D", "PointwiseConv2D"} and multiplier != 1:
+    if kind in {"Conv2D", "Conv1D", "PointwiseConv2D"} and multiplier != 1:
         raise ValueError(f"depth_multiplier: expected 1 for {kind}, got {depth_multiplier!r}")
-    if kind == "DepthwiseConv2D":
+    if kind.startswith("Depthwise"):
         outputs = channels * multiplier
         if filters is not None and _positive(filters, "filters") != outputs:
             raise ValueError(f"filters: expected None or C * M = {outputs}, got {filters!r}")

@@ -51,6 +51,9 @@ depthwise_activation : str or (str, float), optional
     "data_format": """data_format : str
     ``"NHWC"`` (or ``"channels_last"``) or ``"NCHW"`` (or ``"channels_first"``): the layout of
     x, residual and the result.  Weights have the same shape in both.""",
+    "data_format_1d": """data_format : str
+    ``"NHWC"``, ``"NWC"``, ``"NLC"`` or ``"channels_last"``; ``"NCHW"``, ``"NCW"``, ``"NCL"`` or
+    ``"channels_first"``.""",
     "call": """residual : array_like, optional
     Added before the activation; of the result's shape and x's dtype.
 out : ndarray, optional

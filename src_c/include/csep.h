@@ -71,7 +71,8 @@ typedef enum csep_activation_kind {
     CSEP_HARD_SIGMOID = 8, /* relu6(v + 3) / 6 */
     CSEP_HARD_SILU = 9,    /* v * hard_sigmoid(v) */
     CSEP_GELU = 10,        /* v * Phi(v), Phi the normal distribution */
-    CSEP_GELU_TANH = 11    /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
+    CSEP_GELU_TANH = 11,   /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
+    CSEP_LAST_ACTIVATION = CSEP_GELU_TANH
 } csep_activation_kind;
 
 typedef struct csep_activation {
@@ -180,8 +181,8 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
 csep_status csep_plan_resolve(const csep_plan *plan, const csep_input *input,
                               csep_geometry *geometry);
 
-/* residual is an array like y that is added before the activation, or NULL.  y must not overlap x
- * or residual.  Any number of threads may execute a plan at once.
+/* residual is an array like y that is added before the activation, or NULL.  y must not overlap x,
+ * residual or the weights of csep_convolve.  Any number of threads may execute a plan at once.
  * The result has the same bits for any num_threads (>= 1).  That is the most the call will use: it
  * takes fewer where the work is small, and where other calls are running, so that all of them
  * together compute with no more, beyond the one thread of each caller. */

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* The vector vocabulary: the only words in which kernels are written.
  *
  * CSEP_VOCABULARY names the file of one instruction set and type; without it this is the generic
@@ -10,50 +11,57 @@
  *   vindex             a lane number for each lane
  *   VL                 lanes of a vector, a power of two, at most 16
  *   MR_1, MR_2         rows of the pointwise micro-kernel for panels of one and of two vectors,
- * from the number of registers; MAX_MR is the larger PROBE_CHAINS       independent multiply-adds
- * that keep the units busy ISA_NAME, KERNELS  what users call the instruction set; the name of its
- * table of kernels ALL_DEPTHWISE      optional: kernels for common depthwise sizes are worth their
- * code HAS_HALF           f32 only: there are v_load_f16 and the three like it HAS_SCALE optional:
- * vpower, v_power and v_scale, which are otherwise derived below
+ *                      from the number of registers
+ *   MAX_MR             the larger of the two
+ *   PROBE_CHAINS       independent multiply-adds that keep the arithmetic units busy
+ *   ISA_NAME           what users call the instruction set
+ *   KERNELS            the name of its table of kernels
+ *   ALL_DEPTHWISE      optional: kernels for common depthwise sizes are worth their code
+ *   HAS_HALF           f32 only: there are v_load_f16 and the three like it
+ *   HAS_SCALE          optional: vpower, v_power and v_scale, which are otherwise derived below
  *
- * and these operations.  p need not be aligned.  "Lane i" runs from 0 to VL - 1.
+ * and these operations.  p need not be aligned.  Lane i runs from 0 to VL - 1.
  *
- *   operation                      lane i of the result                  precondition
- *   -----------------------------  ------------------------------------  -------------------------
- *   v_zero()                       0
- *   v_load(p)                      p[i]                                  VL reals at p
- *   v_store(p, v)                  (p[i] = v[i])                         VL reals at p
- *   v_broadcast(p)                 p[0]                                  one real at p
- *   v_mask(n)                      lanes 0 .. n - 1                      0 <= n <= VL
- *   v_mask_range(from, to)         lanes from .. to - 1                  0 <= from <= to <= VL
- *   v_load_masked(p, m)            p[i] in the mask's lanes, else 0      p[i] exists in the mask's
- *   v_store_masked(p, m, v)        (p[i] = v[i] in the mask's lanes)       lanes; no other is
- *                                                                          touched
- *   v_fma(a, b, c)                 a * b + c; one rounding where the     none, but the same
- *                                  processor has it, else two              everywhere in a build
- *   v_product_error(a, b, p)       a * b - p, exactly                    p is a * b rounded; no
- *                                                                          overflow or underflow
- *   v_quotient(a, b)               a / b within 1 ulp                    a, b, a / b, 1 / b normal
- *   v_min(a, b), v_max(a, b)       the smaller, larger; b if either is
- *                                  NaN
- *   v_or(a, b)                     the bits of a or b
- *   v_less(a, b)                   whether a < b; no where one is NaN
- *   v_select(c, a, b)              c ? a : b
- *   v_shift_to_exponent(v)         the bits of v moved left by the length of the mantissa
- *   v_index(p)                     p[i], int32_t                         VL numbers at p, each from
- *                                                                          0 to VL - 1
- *   v_expand(v, index)             v[index[i]]
- *   v_interleave_low(a, b)         a[i / 2] for even i, else b[i / 2]
- *   v_interleave_high(a, b)        the same of the upper halves of a and b
- *   v_pin(v)                       v, which the compiler may not compute twice instead
- *   v_prefetch_l2(p)               (asks for the cache line at p)        any address
- *   v_load_f16(p), v_load_bf16(p)  p[i] widened                          VL halves at p
- *   v_store_f16(p, v), ..._bf16    (p[i] = v[i], rounded to nearest,     VL halves at p
- *                                  ties to even; NaN stays NaN)
- *   v_power(n), v_scale(v, power)  v[i] * 2^n[i], rounded once           n whole, |n| <= twice the
- *                                                                          largest exponent
+ *   operation                   lane i of the result                   precondition
+ *   --------------------------  -------------------------------------  ---------------------------
+ *   v_zero()                    0
+ *   v_load(p)                   p[i]                                   VL reals at p
+ *   v_store(p, v)               (p[i] = v[i])                          VL reals at p
+ *   v_broadcast(p)              p[0]                                   one real at p
+ *   v_mask(n)                   lanes 0 .. n - 1                       0 <= n <= VL
+ *   v_mask_range(from, to)      lanes from .. to - 1                   0 <= from <= to <= VL
+ *   v_load_masked(p, m)         p[i] in the mask's lanes, else 0       p[i] is there in the mask's
+ *                                                                      lanes; no other is touched
+ *   v_store_masked(p, m, v)     (p[i] = v[i] in the mask's lanes)      the same
+ *   v_fma(a, b, c)              a * b + c: rounded once on x86; the
+ *                               generic vocabulary rounds the product
+ *                               as well, on every processor
+ *   v_product_error(a, b, p)    a * b - p, exactly                     p is a * b rounded; nothing
+ *                                                                      overflows or underflows
+ *   v_quotient(a, b)            a / b within 1 ulp                     a, b, a / b, 1 / b normal
+ *   v_min(a, b), v_max(a, b)    the smaller, the larger; b where one
+ *                               of them is NaN
+ *   v_or(a, b)                  the bits of a or b
+ *   v_less(a, b)                whether a < b; no where one is NaN
+ *   v_select(c, a, b)           c ? a : b
+ *   v_shift_to_exponent(v)      the bits of v moved left by the
+ *                               length of the mantissa
+ *   v_index(p)                  p[i], of int32_t                       VL numbers at p, each from 0
+ *                                                                      to VL - 1
+ *   v_expand(v, index)          v[index[i]]
+ *   v_interleave_low(a, b)      a[i / 2] for even i, else b[i / 2]
+ *   v_interleave_high(a, b)     the same of the upper halves
+ *   v_pin(v)                    v; the compiler may not compute it
+ *                               twice instead of keeping it
+ *   v_prefetch_l2(p)            (asks for the cache line at p)         any address
+ *   v_load_f16, v_load_bf16(p)  p[i], widened                          VL halves at p
+ *   v_store_f16, v_store_bf16   (p[i] = v[i] rounded to nearest, ties  VL halves at p
+ *     (p, v)                    to even; NaN stays NaN)
+ *   v_power(n), v_scale(v, w)   v[i] * 2^n[i] for w = v_power(n),      n whole, |n| at most twice the
+ *                               rounded once                           largest exponent
  *
  * tests/native/test_vocabulary.c checks each of them on each instruction set. */
+/* clang-format on */
 #ifndef CSEP_ISA_VOCABULARY_H
 #define CSEP_ISA_VOCABULARY_H
 

@@ -83,7 +83,8 @@ typedef struct csep_pointwise_job {
     void *c;          /* row 0, first column of the first panel */
     int64_t ldc;      /* between rows of c */
     /* What the next job will read, to be prefetched to L2, or NULL: ahead_count elements; with
-     * b_step, so many pieces as long as a row of the panel, ahead_step apart. */
+     * b_step, so many pieces as long as a row of the panel, ahead_step apart.  Not read with
+     * panels_outer. */
     const void *ahead;
     int64_t ahead_count;
     int64_t ahead_step;

@@ -27,6 +27,10 @@
 /* Staged input and staged output of a tile: beside its first stage's result in L2. */
 #define STAGED_BYTES (INT64_C(192) << 10)
 
+/* What rounding to whole vectors and cache lines adds to the parts of scratch, and the dealing of
+ * jobs. */
+#define ROUNDING_BYTES INT64_C(1024)
+
 /* A pixel of the input is converted once for every tile whose kernel reaches it.  Where that were
  * more often than this (a dilation of thousands), all of it is converted beforehand. */
 #define MOST_CONVERSIONS 8.0
@@ -127,11 +131,11 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s)
     const int im2col = p->desc.kind == CSEP_CONV;
     const int64_t mr = p->kernels->mr[p->panel_vectors];
     const int64_t least = im2col ? 2 * mr : mr;
-    const int64_t pixel_elements = CSEP_MAX_SCRATCH_BYTES / ((least + 1) * size);
+    const int64_t room = CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - csep_packed_bytes(p) -
+                         (s->staged ? 3 * STAGED_BYTES : 0);
+    const int64_t pixel_elements = room / ((least + 1) * size);
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
-    const int64_t other_bytes = csep_packed_bytes(p) + (s->staged ? 3 * STAGED_BYTES : 0);
-    const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE,
-                                CSEP_MAX_SCRATCH_BYTES - other_bytes);
+    const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE, room);
     const int64_t usual = im2col ? IM2COL_BYTES : s->staged ? STAGED_TILE_BYTES : TILE_BYTES;
     const int64_t tile_bytes = s->panels_outer ? large : usual;
     return max64(tile_bytes / (s->depth_chunk * size) - 1, least);

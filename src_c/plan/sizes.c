@@ -28,8 +28,8 @@ csep_status csep_check_desc(const csep_conv_desc *d)
         if (!in_range(fields[i], 1))
             return CSEP_BAD_ARGUMENT;
     if (!one_of(d->kind, CSEP_CONV) || !one_of(d->dtype, CSEP_F64) ||
-        !one_of(d->activation.kind, CSEP_GELU_TANH) ||
-        !one_of(d->depthwise_activation.kind, CSEP_GELU_TANH))
+        !one_of(d->activation.kind, CSEP_LAST_ACTIVATION) ||
+        !one_of(d->depthwise_activation.kind, CSEP_LAST_ACTIVATION))
         return CSEP_BAD_ARGUMENT;
     if (d->kind == CSEP_CONV && (d->channel_multiplier != 1 || d->shared_kernel))
         return CSEP_BAD_ARGUMENT;

@@ -38,15 +38,15 @@ static csep_status convert_beforehand(csep_call *call, void **converted)
 static csep_status run_schedule(csep_call *call, csep_thread_grant grant)
 {
     const csep_schedule *s = call->schedule;
-    const int64_t deal_bytes = csep_deal_bytes(grant.threads);
-    char *memory = csep_scratch(CSEP_SCRATCH_TILES, deal_bytes + s->scratch_bytes * grant.threads);
+    const int64_t tile_bytes = s->scratch_bytes * grant.threads;
+    char *memory = csep_scratch(CSEP_SCRATCH_TILES, tile_bytes + csep_deal_bytes(grant.threads));
     if (!memory)
         return CSEP_NO_MEMORY;
     void *converted = NULL;
     const csep_status status = s->input_converted ? convert_beforehand(call, &converted) : CSEP_OK;
     if (status == CSEP_OK) {
-        job_context context = {*call, memory + deal_bytes};
-        csep_deal_jobs(csep_jobs(s), grant, run_one, &context, memory);
+        job_context context = {*call, memory};
+        csep_deal_jobs(csep_jobs(s), grant, run_one, &context, memory + tile_bytes);
     }
     free(converted);
     if (s->scratch_bytes > CSEP_MAX_SCRATCH_BYTES)

@@ -31,7 +31,9 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
     const int size = p->kernels->size;
     csep_line lines[LINES];
     job->line = lines;
-    job->row_step = d->dilation_h * source->columns * source->channels;
+    /* Where no two kernel rows lie in an image there is no step, and the product may overflow. */
+    const int64_t reach = d->dilation_h < c->geometry->input.height ? d->dilation_h : 0;
+    job->row_step = reach * source->columns * source->channels;
     job->col_step = source->channels;
     job->width = source->columns;
     job->first_col = t->column * d->stride_w - c->geometry->input.pad_left - source->first_column;

@@ -120,7 +120,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         .residual = to.residual,
         .activation = p->desc.activation,
     };
-    if (packed && s->depth_chunk >= p->depth)
+    if (packed && !s->panels_outer && s->depth_chunk >= p->depth)
         prefetch_next_tile(c, index, t, &job);
     for (int64_t k = 0; k < p->depth; k += s->depth_chunk) {
         job.k = min64(p->depth - k, s->depth_chunk);

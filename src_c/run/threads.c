@@ -9,6 +9,7 @@
 
 #include "csep.h"
 #include "plan/arith.h"
+#include "system/float_mode.h"
 #include "system/fork_helper.h"
 #include "system/tsan.h"
 
@@ -52,6 +53,7 @@ typedef struct deal {
     csep_job_fn run;
     void *context;
     progress *runs;
+    uint64_t float_mode; /* the caller's, for all its threads: else their bits would differ */
 } deal;
 
 /* A thread works off its own run, which lies in one piece: in a network that is the part of the
@@ -79,7 +81,12 @@ static void region(void *argument)
 #pragma omp parallel num_threads(d->grant.team)
     {
         tsan_acquire(d);
+        const uint64_t own = csep_get_float_mode();
+        if (own != d->float_mode)
+            csep_set_float_mode(d->float_mode);
         work_off(d, omp_get_thread_num());
+        if (own != d->float_mode)
+            csep_set_float_mode(own);
         tsan_release(&d->runs);
     }
     tsan_acquire(&d->runs);
@@ -108,7 +115,7 @@ static int run_region(deal *d)
 void csep_deal_jobs(int64_t jobs, csep_thread_grant grant, csep_job_fn run, void *context,
                     void *memory)
 {
-    deal d = {jobs, grant, run, context, memory};
+    deal d = {jobs, grant, run, context, memory, csep_get_float_mode()};
     for (int i = 0; i < grant.threads; i++)
         atomic_init(&d.runs[i].next, share(jobs, i, grant.threads));
     if (grant.threads == 1 || !run_region(&d))

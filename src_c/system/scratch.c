@@ -15,19 +15,22 @@ static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int has_key;
 
-static void free_all(void *thread_blocks)
-{
-    for (int i = 0; i < CSEP_SCRATCH_USES; i++)
-        free(((block *)thread_blocks)[i].memory);
-}
-
-static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free_all) == 0; }
-
 void csep_scratch_free(csep_scratch_use use)
 {
     free(blocks[use].memory);
     blocks[use] = (block){NULL, 0};
 }
+
+/* Another destructor of the thread may call csep after this one: it finds no block and gets a new
+ * one, for which this runs again. */
+static void free_all(void *thread_blocks)
+{
+    (void)thread_blocks;
+    for (int i = 0; i < CSEP_SCRATCH_USES; i++)
+        csep_scratch_free((csep_scratch_use)i);
+}
+
+static void make_key(void) { has_key = pthread_key_create(&at_thread_end, free_all) == 0; }
 
 void *csep_scratch(csep_scratch_use use, int64_t bytes)
 {

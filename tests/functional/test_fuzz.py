@@ -104,15 +104,19 @@ def valid(name, rng):
         "conv2d": {"x": x, "w": image(3, 3, 4, 5), "bias": image(5)},
         "separable_conv1d": {"x": image(2, 7, 4), "dw": dw, "pw": image(1, 8, 3)},
         "depthwise_conv1d": {"x": image(2, 7, 4), "dw": dw},
+        "conv1d": {"x": image(2, 7, 4), "w": image(3, 4, 5)},
         "SeparableConv2D": {"dw": dw, "pw": image(8, 3)},
         "DepthwiseConv2D": {"dw": dw},
         "PointwiseConv2D": {"pw": image(4, 3)},
         "Conv2D": {"w": image(3, 3, 4, 5)},
+        "SeparableConv1D": {"dw": image(3, 4, 2), "pw": image(8, 3)},
+        "DepthwiseConv1D": {"dw": image(3, 4, 2)},
+        "Conv1D": {"w": image(3, 4, 5)},
     }[name]
 
 
 FUNCTIONS = [name for name in csep.__all__ if name.endswith(("1d", "2d"))]
-OPERATORS = [name for name in csep.__all__ if name.endswith("2D")]
+OPERATORS = [name for name in csep.__all__ if name.endswith(("1D", "2D"))]
 CALL = ("x", "out", "num_threads", "residual")
 
 
@@ -179,7 +183,8 @@ def test_operators(name, data, seed):
     op = attempt(kind, arguments, parameters)
     if op is None:
         return
-    call = {"x": rng.standard_normal((1, 5, 6, 4)).astype("f4")}
+    shape = (2, 7, 4) if name.endswith("1D") else (1, 5, 6, 4)
+    call = {"x": rng.standard_normal(shape).astype("f4")}
     if data.draw(st.booleans()):
         spoil(data, call, CALL)
     y = attempt(op, call, [*CALL, *parameters])

@@ -154,8 +154,8 @@ def test_batch_normalisation_of_keras():
     ("layer", "error"),
     [
         (lambda: keras.layers.Conv2DTranspose(4, 3), TypeError),
-        (lambda: keras.layers.Dense(4), TypeError),
-        (lambda: keras.layers.SeparableConv1D(4, 3), TypeError),
+        (keras.layers.LayerNormalization, TypeError),
+        (lambda: keras.layers.Conv1DTranspose(4, 3), TypeError),
         (lambda: keras.layers.Conv2D(4, 3, groups=2), ValueError),
         (lambda: keras.layers.Conv2D(4, 3, activation="softmax"), ValueError),
         (lambda: keras.layers.Conv2D(4, 3, activation=lambda v: v * 2), ValueError),
@@ -167,6 +167,71 @@ def test_layers_that_csep_cannot_compute(layer, error):
     layer(np.ones(shape, "f4"))
     with pytest.raises(error, match=r"^layer: expected .*got"):
         csep.from_keras(layer)
+
+
+@pytest.mark.parametrize("kind", ["SeparableConv1D", "DepthwiseConv1D", "Conv1D"])
+@pytest.mark.parametrize("seed", range(6))
+def test_keras_layers_of_sequences(kind, seed):
+    rng = np.random.default_rng(seed)
+    strides, dilation = ((1, 2), (2, 1), (1, 1))[seed % 3]
+    how = {"strides": strides, "dilation_rate": dilation, "padding": ("same", "valid")[seed % 2]}
+    if kind == "Conv1D" and seed == 5:
+        how["padding"] = "causal"
+    sizes = {} if kind.startswith("Depthwise") else {"filters": 9}
+    if kind != "Conv1D":
+        how["depth_multiplier"] = 1 + seed % 2
+    layer = getattr(keras.layers, kind)(**sizes, kernel_size=3, activation="relu", **how)
+    x = draw(rng, 2, 23, 6)
+    expected = layer(x)
+    op = csep.from_keras(layer)
+    assert type(op).__name__ == kind
+    close(op(x), expected)
+
+
+def test_dense_is_pointwise():
+    layer = keras.layers.Dense(7, activation="tanh")
+    x = draw(np.random.default_rng(4), 2, 5, 6, 3)
+    expected = layer(x)
+    op = csep.from_keras(layer)
+    assert type(op) is csep.PointwiseConv2D
+    close(op(x), expected)
+
+
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_a_group_for_each_channel_is_depthwise(multiplier):
+    """As all of ConvNeXt's large kernels are."""
+    layer = keras.layers.Conv2D(8 * multiplier, 7, padding="same", groups=8)
+    x = draw(np.random.default_rng(4), 2, 12, 11, 8)
+    expected = layer(x)
+    op = csep.from_keras(layer)
+    assert type(op) is csep.DepthwiseConv2D
+    close(op(x), expected)
+
+
+def test_functions_that_are_not_keras_own_activations():
+    """keras.ops.gelu approximates where keras.activations.gelu does not."""
+    for function in (keras.ops.gelu, tf.nn.gelu, tf.nn.relu, keras.ops.leaky_relu, np.tanh):
+        layer = keras.layers.Conv2D(4, 3, activation=function)
+        layer(np.ones((1, 9, 9, 8), "f4"))
+        with pytest.raises(ValueError, match=r"^layer: expected one of Keras' own activations"):
+            csep.from_keras(layer)
+
+
+def test_subclasses_that_change_what_is_computed():
+    class Twice(keras.layers.Conv2D):
+        def convolution_op(self, inputs, kernel):
+            return 2 * super().convolution_op(inputs, kernel)
+
+    class Plain(keras.layers.Conv2D):
+        pass
+
+    x = draw(np.random.default_rng(5), 1, 9, 9, 4)
+    plain, twice = Plain(6, 3), Twice(6, 3)
+    expected = plain(x)
+    twice(x)
+    close(csep.from_keras(plain)(x), expected)
+    with pytest.raises(TypeError, match=r"^layer: expected .*Twice, which defines convolution_op"):
+        csep.from_keras(twice)
 
 
 def test_layer_that_is_not_built():

@@ -162,8 +162,8 @@ static int may_be(const csep_conv_desc *d, const csep_input *s)
                  (others[i] >= 0 && (i > 3 || others[i] <= CSEP_MAX_STEP));
     right &= (unsigned)d->kind <= CSEP_CONV && (unsigned)s->layout <= CSEP_NCHW;
     right &= (unsigned)s->padding <= CSEP_SAME;
-    right &= (unsigned)d->activation.kind <= CSEP_GELU_TANH;
-    right &= (unsigned)d->depthwise_activation.kind <= CSEP_GELU_TANH;
+    right &= (unsigned)d->activation.kind <= CSEP_LAST_ACTIVATION;
+    right &= (unsigned)d->depthwise_activation.kind <= CSEP_LAST_ACTIVATION;
     right &= d->dtype == CSEP_F64
                  ? s->dtype == CSEP_F64
                  : d->dtype == CSEP_F32 && s->dtype != CSEP_F64 && (unsigned)s->dtype <= CSEP_BF16;

@@ -178,6 +178,34 @@ static int refuse_threads(void)
     return failures;
 }
 
+/* Another library's destructor of a thread may call csep after csep's own has run: it runs later
+ * where its key was made later. */
+static void call_at_the_end(void *to) { result = run_now(to); }
+
+static pthread_key_t made_later;
+
+static void *end_with_a_call(void *to)
+{
+    (void)pthread_setspecific(made_later, to);
+    result = run_now(to);
+    memset(to, 0xa5, sizeof y);
+    return NULL;
+}
+
+static int call_in_destructor(void)
+{
+    pthread_t thread;
+    if (pthread_key_create(&made_later, call_at_the_end) != 0 ||
+        __real_pthread_create(&thread, NULL, end_with_a_call, y) != 0)
+        return fail("no key or thread for the test itself");
+    pthread_join(thread, NULL);
+    pthread_key_delete(made_later);
+    int failures = 0;
+    if (result != CSEP_OK || memcmp(y, expected, sizeof y) != 0)
+        failures += fail("wrong in a destructor of the thread");
+    return failures + (live ? fail("leaks after a call in a destructor") : 0);
+}
+
 int main(void)
 {
     if (!init_or_tell())
@@ -194,7 +222,7 @@ int main(void)
         now = &scenarios[i];
         if (in_new_thread(expected) != CSEP_OK)
             failures += fail("without any failure");
-        failures += refuse_each() + refuse_threads();
+        failures += refuse_each() + refuse_threads() + call_in_destructor();
     }
     printf("%s: %d ways to allocate, %d failures\n", csep_isa(), count, failures);
     return failures != 0;

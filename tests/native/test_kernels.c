@@ -388,7 +388,7 @@ static void approximations(void)
 {
     enum { LANES = 16 }; /* no fewer than any vector has */
     double zero[LANES] = {0}, v[LANES] = {0}, c[LANES] = {0};
-    const csep_activation_kind kind = (csep_activation_kind)draw(CSEP_ELU, CSEP_GELU_TANH);
+    const csep_activation_kind kind = (csep_activation_kind)draw(CSEP_ELU, CSEP_LAST_ACTIVATION);
     for (int i = 0; i < LANES; i++)
         put(real, v, i, (double)draw(-12000000, 12000000) / 1e6);
     const csep_pointwise_job job = {.a = zero,

@@ -6,6 +6,10 @@
  */
 #include "testing.h"
 
+#include "kernels/dispatch.h"
+#include "plan/schedule.h"
+#include "plan/sizes.h"
+
 /* A call and its arrays. */
 typedef struct problem {
     csep_conv_desc d;
@@ -284,6 +288,78 @@ static void many_shapes(void)
     free(pw);
 }
 
+/* A slope beyond float's range, an output that is 0. */
+static void endless_slope(void)
+{
+    csep_conv_desc d = simple_layer(1, 1);
+    d.kind = CSEP_DEPTHWISE;
+    d.kernel_h = d.kernel_w = 1;
+    d.activation = (csep_activation){CSEP_LEAKY_RELU, 1e300};
+    const float x[4] = {0, -0.0f, 3, -1}, one = 1;
+    const csep_weights weights = {.dw = &one};
+    const csep_input in = {.batch = 1, .height = 1, .width = 4};
+    float y[4];
+    CHECK(csep_convolve(&d, &in, &weights, x, NULL, y, 1) == CSEP_OK);
+    CHECK(y[0] == 0 && y[1] == 0 && y[2] == 3 && y[3] == -INFINITY);
+}
+
+/* A row of 32 GiB, of which a few elements are read: no step between its rows overflows. */
+static void endless_row(void)
+{
+    const int64_t width = INT64_C(1) << 33;
+    float *x = mmap(NULL, (size_t)width * sizeof(float), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (x == MAP_FAILED) {
+        printf("no address space for a row of 32 GiB: left out\n");
+        return;
+    }
+    csep_conv_desc d = simple_layer(1, 1);
+    d.kind = CSEP_DEPTHWISE;
+    d.kernel_h = d.kernel_w = 1;
+    d.dilation_h = d.stride_w = CSEP_MAX_STEP;
+    x[CSEP_MAX_STEP] = 5;
+    const float two = 2;
+    const csep_weights weights = {.dw = &two};
+    const csep_input in = {.batch = 1, .height = 1, .width = width};
+    float y[5] = {0};
+    CHECK(csep_convolve(&d, &in, &weights, x, NULL, y, 1) == CSEP_OK);
+    CHECK(y[0] == 0 && y[1] == 10 && y[4] == 0);
+    munmap(x, (size_t)width * sizeof(float));
+}
+
+/* What the header promises of scratch, for plans of one call and for kept ones, with depths around
+ * those that fill it. */
+static void scratch_of_large_depths(void)
+{
+    for (int i = 0; i < 3000; i++) {
+        csep_conv_desc d = simple_layer(draw(100, 3000), draw(1, 3000));
+        d.kind = draw(0, 1) ? CSEP_CONV : CSEP_SEPARABLE;
+        d.kernel_h = d.kernel_w = draw(1, 3);
+        d.dtype = draw(0, 3) ? CSEP_F32 : CSEP_F64;
+        const csep_input in = {.dtype = d.dtype == CSEP_F64 ? CSEP_F64
+                                                            : (csep_dtype[]){0, 2, 3}[draw(0, 2)],
+                               .layout = (csep_layout)draw(0, 1),
+                               .padding = CSEP_SAME,
+                               .batch = draw(1, 3),
+                               .height = draw(1, 40),
+                               .width = draw(1, 200)};
+        csep_geometry g;
+        CHECK(csep_resolve(&d, &in, &g) == CSEP_OK);
+        const csep_product_form forms[] = {CSEP_PACKED, CSEP_PACKED_IN_PRODUCT};
+        const csep_kernels *kernels = csep_active_kernels(d.dtype);
+        const csep_plan plan = {.desc = d,
+                                .kernels = kernels,
+                                .form = forms[draw(0, 1)],
+                                .depth = csep_depth(&d),
+                                .panel_vectors = kernels->panel_vectors};
+        csep_schedule s;
+        csep_make_schedule(&plan, &g, (int)draw(1, 5), &s);
+        CHECK(s.input_converted || s.scratch_bytes <= CSEP_MAX_SCRATCH_BYTES);
+        CHECK(s.depth_chunk >= kernels->vl && s.depth_chunk % kernels->vl == 0);
+        CHECK(plan.form == CSEP_PACKED || (s.rows_packed > 0 && s.rows_packed % kernels->vl == 0));
+    }
+}
+
 static void bad_descriptors(void)
 {
     const csep_conv_desc good = simple_layer(2, 3);
@@ -414,6 +490,9 @@ int main(int argc, char **argv)
     bad_shapes();
     one_call_is_a_plan_and_a_call();
     many_shapes();
+    scratch_of_large_depths();
+    endless_slope();
+    endless_row();
     for (int i = 0; i < geometries;)
         i += random_geometry();
     printf("%s: %d geometries, %d failures\n", csep_isa(), geometries, failures);

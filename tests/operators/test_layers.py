@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -158,7 +160,7 @@ def test_half_weights_are_held_in_float32():
 def test_repr():
     assert repr(OPERATORS["separable"]()) == (
         "SeparableConv2D(3x3, 4 -> 5, channel_multiplier=2, strides=(2, 2), padding='SAME', "
-        "activation=('elu', 0.5), 125 parameters)"
+        "depthwise_activation='relu6', activation=('elu', 0.5), depthwise bias, 125 parameters)"
     )
     assert repr(OPERATORS["shared"]()) == (
         "DepthwiseConv2D(3x3, C -> C, channel_multiplier=2, padding='SAME', no bias, 18 parameters)"
@@ -182,6 +184,64 @@ def test_output_shape_and_macs(op):
         "Conv2D": channels * filters * kh * kw,
     }[type(op).__name__]
     assert op.macs(x.shape) == pixels * expected
+
+
+def test_open_sizes():
+    op = csep.Conv2D(draw(3, 3, 4, 7), None, 2)
+    assert op.output_shape((None, 9, 10, 4)) == (None, 4, 4, 7)
+    assert op.output_shape((None, None, 10, 4)) == (None, None, 4, 7)
+    assert op.macs((None, 9, 10, 4)) == op.macs((1, 9, 10, 4)) == 16 * 9 * 4 * 7
+    assert op.macs((None, None, 10, 4)) is None
+    first = csep.Conv2D(draw(3, 3, 4, 7), data_format="NCHW")
+    assert first.output_shape((None, 4, None, None)) == (None, 7, None, None)
+    with pytest.raises(TypeError, match=r"^input_shape: expected"):
+        op.output_shape((1, 9, 10, None))
+    lines = csep.summary([op, csep.PointwiseConv2D(ones(7, 3))], (None, None, 10, 4)).split("\n")
+    assert "(None, None, 4, 7)" in lines[2]
+    assert lines[-1].split()[-2:] == ["-", "-"]
+
+
+def test_macs_of_numpy_integers_do_not_overflow():
+    op = csep.PointwiseConv2D(ones(64, 64))
+    shape = tuple(np.int32(n) for n in (1000, 1000, 1000, 64))
+    assert op.macs(shape) == 10**9 * 64 * 64
+    assert type(op.macs(shape)) is int
+
+
+def test_operators_on_sequences():
+    x, dw, pw, w = draw(2, 20, 4), draw(3, 4, 2), draw(1, 8, 5), draw(3, 4, 6)
+    for op, expected in (
+        (
+            csep.SeparableConv1D(dw, pw, draw(5), 2, "SAME", activation="relu"),
+            csep.separable_conv1d(x, dw, pw, draw(5), 2, "SAME", activation="relu"),
+        ),
+        (
+            csep.DepthwiseConv1D(dw, None, padding="CAUSAL", dilations=2),
+            csep.depthwise_conv1d(x, dw, None, padding="CAUSAL", dilations=2),
+        ),
+        (csep.Conv1D(w, padding=(1, 2)), csep.conv1d(x, w, padding=(1, 2))),
+    ):
+        np.testing.assert_array_equal(op(x), expected)
+        again = pickle.loads(pickle.dumps(op))
+        assert repr(again) == repr(op)
+        np.testing.assert_array_equal(again(x), expected)
+        assert op.output_shape((None, 20, 4)) == (None, *expected.shape[1:])
+        assert len(op.strides) == len(op.kernel_size) == len(op.dilations) == 1
+        weights = op.get_weights()
+        assert all(a.ndim == 3 for a in weights if a.ndim > 1)
+        assert op.count_params() == sum(a.size for a in weights)
+        with pytest.raises(ValueError, match=r"^x: expected rank 3"):
+            op(x[None])
+    assert csep.SeparableConv1D(dw, pw).macs((1, 20, 4)) == 18 * (3 * 8 + 8 * 5)
+    expected = reference.conv2d(x[:, None], w[None], None, padding=((0, 0), (1, 2)))[:, 0]
+    near(csep.Conv1D(w, padding=(1, 2))(x), expected)
+    norm = Norm(6)
+    near(csep.Conv1D(w).fold_batch_norm(*norm.arguments)(x), norm(csep.conv1d(x, w)))
+    norm = Norm(8)
+    near(
+        csep.DepthwiseConv1D(dw).fold_batch_norm(*norm.arguments)(x),
+        norm(csep.depthwise_conv1d(x, dw)),
+    )
 
 
 def test_shapes_that_cannot_be(op):
@@ -252,7 +312,7 @@ def test_summary():
 
 
 def test_summary_of_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"^x: expected 16 channels"):
+    with pytest.raises(ValueError, match=r"^input_shape: expected 16 channels"):
         csep.summary([OPERATORS["conv"](), csep.PointwiseConv2D(ones(16, 4))], (1, 32, 32, 4))
     with pytest.raises(TypeError, match=r"^operators: expected .*got int"):
         csep.summary([3], (1, 32, 32, 4))
@@ -350,6 +410,7 @@ def test_fold_batch_norm_that_cannot_be():
     for wrong, error in (
         (-1.0, ValueError),
         (np.inf, ValueError),
+        (10**400, ValueError),
         ("1", TypeError),
         (True, TypeError),
     ):
@@ -374,6 +435,21 @@ def test_plans_of_a_shared_kernel_do_not_pile_up():
     assert op._plan.packed_count <= 16
 
 
+@pytest.fixture
+def keras(monkeypatch):
+    """A package called keras, with the layers below."""
+    package = types.ModuleType("keras")
+    package.layers = types.SimpleNamespace(SeparableConv2D=SeparableConv2D)
+    package.activations = types.SimpleNamespace(relu=keras_relu)
+    monkeypatch.setitem(sys.modules, "keras", package)
+    monkeypatch.delitem(sys.modules, "tf_keras", raising=False)
+    return package
+
+
+def keras_relu(v):
+    return np.maximum(v, 0)
+
+
 class Layer:
     """What csep reads of a Keras layer."""
 
@@ -394,7 +470,7 @@ class SeparableConv2D(Layer):
     pass
 
 
-def test_from_keras_without_keras():
+def test_from_keras_reads_attributes(keras):
     dw, pw, bias, x = draw(3, 3, 4, 1), draw(1, 1, 4, 5), draw(5), draw(2, 9, 10, 4)
     last = csep.from_keras(SeparableConv2D(dw, pw, bias, strides=(2, 2)))
     first = csep.from_keras(
@@ -406,18 +482,23 @@ def test_from_keras_without_keras():
     np.testing.assert_array_equal(np.moveaxis(y, 1, 3), expected)
 
 
-def test_from_keras_of_layers_that_compute_something_else():
+def test_from_keras_of_layers_that_compute_something_else(keras):
     dw, pw, bias = draw(3, 3, 4, 1), draw(1, 1, 4, 5), draw(5)
-
-    class Mine(SeparableConv2D):
-        def call(self, x):
-            return 2 * x
 
     def relu(v):
         return v + 1
 
-    with pytest.raises(TypeError, match=r"^layer: expected .*got Mine"):
-        csep.from_keras(Mine(dw, pw, bias))
+    for name in ("call", "__call__", "convolution_op", "kernel", "depthwise_kernel", "anything"):
+        mine = type("Mine", (SeparableConv2D,), {name: lambda self, x: 2 * x})
+        with pytest.raises(TypeError, match=rf"^layer: expected .*got Mine, which defines {name}"):
+            csep.from_keras(mine(dw, pw, bias))
+    namesake = type("SeparableConv2D", (Layer,), {})
+    with pytest.raises(TypeError, match=r"^layer: expected .*got SeparableConv2D"):
+        csep.from_keras(namesake(dw, pw, bias))
+    changed = SeparableConv2D(dw, pw, bias)
+    changed.get_weights = lambda: [dw, 2 * pw, bias]
+    with pytest.raises(TypeError, match=r"^layer: expected .*with its own get_weights"):
+        csep.from_keras(changed)
     with pytest.raises(ValueError, match=r"^layer: expected .*activations.*got"):
         csep.from_keras(SeparableConv2D(dw, pw, bias, activation=relu))
     for weights in ((dw, pw), (dw, pw, bias, bias)):
@@ -425,6 +506,20 @@ def test_from_keras_of_layers_that_compute_something_else():
             csep.from_keras(SeparableConv2D(*weights))
     with pytest.raises(ValueError, match=r"^layer: expected 2 arrays .*got 3"):
         csep.from_keras(SeparableConv2D(dw, pw, bias, use_bias=False))
+
+
+def test_from_keras_of_a_class_that_only_has_a_constructor(keras):
+    class Mine(SeparableConv2D):
+        """With a name of its own."""
+
+        def __init__(self, *weights):
+            super().__init__(*weights, activation=keras_relu)
+
+        def get_config(self):
+            return {}
+
+    op = csep.from_keras(Mine(draw(3, 3, 4, 1), draw(1, 1, 4, 5), draw(5)))
+    assert op.activation == "relu"
 
 
 def test_from_keras_of_something_else():

@@ -17,7 +17,9 @@ MODULES = [
 
 @pytest.mark.parametrize("module", ["csep", *MODULES])
 def test_examples(module):
-    assert doctest.testmod(importlib.import_module(module)).failed == 0
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.failed == 0
+    assert module != "csep" or result.attempted > 20  # the classes are looked for there
 
 
 @pytest.mark.parametrize(

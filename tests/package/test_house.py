@@ -94,6 +94,8 @@ def cython_imports(folder, path):
     yield from re.findall(r'^include "(\S+)"', text, re.M)
     for module in re.findall(r"^from csep\.(\S+) import", text, re.M):
         yield module_file(folder, module.split("."))
+    if re.search(r"^from csep cimport", text, re.M):
+        yield "__init__.pxd"
 
 
 def python_graph(folder):
@@ -102,7 +104,7 @@ def python_graph(folder):
         name = str(path.relative_to(folder))
         if path.suffix == ".py":
             graph[name] = set(imports(folder, path))
-        elif path.suffix in {".pyx", ".pxi"}:
+        elif path.suffix in {".pyx", ".pxi", ".pxd"}:
             graph[name] = set(cython_imports(folder, path))
     return graph
 

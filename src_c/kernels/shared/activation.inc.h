@@ -160,7 +160,7 @@ static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation
     switch (activation->kind) {
     case CSEP_RELU:
     case CSEP_RELU6: EACH(v_relu(x, activation->kind))
-    case CSEP_LEAKY_RELU: EACH(v_select(v_less(v_zero(), x), x, alpha * x))
+    case CSEP_LEAKY_RELU: EACH(v_select(v_less(x, v_zero()), alpha * x, x))
     case CSEP_ELU: EACH(v_elu(x, alpha))
     case CSEP_SIGMOID: EACH(v_sigmoid(x))
     case CSEP_TANH: EACH(v_tanh(x))

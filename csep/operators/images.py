@@ -1,17 +1,16 @@
-"""Prepared operators: weights checked and packed once, then called many times."""
+"""Prepared operators on images."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from .. import _core
-from ..spec.arrays import Array
 from ..spec.docs import document
-from .operator import Operator
+from .operator import Operator, Separable
 
 
 @document
-class SeparableConv2D(Operator):
+class SeparableConv2D(Separable):
     """A depthwise-separable convolution with its weights packed, to be called many times.
 
     Parameters
@@ -50,13 +49,6 @@ class SeparableConv2D(Operator):
 
     __slots__ = ()
     _name = "SeparableConv2D"
-    _weights: ClassVar[dict[str, str]] = {
-        "dw": "dw",
-        "pw": "matrix",
-        "bias": "bias",
-        "depthwise_bias": "depthwise_bias",
-    }
-    _settings = (*Operator._settings, "depthwise_activation")
 
     def __init__(
         self,
@@ -85,16 +77,6 @@ class SeparableConv2D(Operator):
             activation=activation,
             data_format=data_format,
         )
-
-    @property
-    def depthwise_bias(self) -> Array | None:
-        """Added to the depthwise result; Keras has no such thing."""
-        return self._plan.depthwise_bias
-
-    @property
-    def depthwise_activation(self) -> str | tuple[str, float] | None:
-        """What is applied to the depthwise result; None for nothing."""
-        return self._plan.depthwise_activation
 
 
 @document
