@@ -836,15 +836,16 @@ cdef class Plan:
             x_dims[i] = cnp.PyArray_DIM(<cnp.ndarray>x_plain, i)
         read_sizes(x_dims, rank, &sizes, &channels)
         sizes.dtype = <csep_dtype>dtype_of(x_plain)
-        check_real(x_plain, "x", self.c.desc.dtype, "weights")
         cdef Packed packed = self.packed_for(channels)
         cdef csep_status status
-        if packed is not None:
+        if packed is None:
+            self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
+        check_real(x_plain, "x", self.c.desc.dtype, "weights")
+        if packed is None:
+            status = csep_resolve(&desc, &sizes, &geometry)
+        else:
             desc.out_channels = packed.desc.out_channels
             status = csep_plan_resolve(packed.plan, &sizes, &geometry)
-        else:
-            self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
-            status = csep_resolve(&desc, &sizes, &geometry)
         if status != CSEP_OK:
             self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
             refuse_sizes(&self.c, &desc, &sizes, status)
