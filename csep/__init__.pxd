@@ -69,6 +69,7 @@ cdef extern from "csep.h" nogil:
     ctypedef enum csep_padding:
         CSEP_EXPLICIT
         CSEP_SAME
+        CSEP_SAME_LOWER
 
     ctypedef struct csep_input:
         csep_dtype dtype

@@ -20,16 +20,17 @@ cdef enum:
 cdef enum:
     VALID
     SAME
+    SAME_LOWER
     CAUSAL
     IN_PIXELS
 
 cdef str STEPS = "an int, a pair (height, width) or four values [1, height, width, 1]"
 cdef str STEPS_1D = "an int, (length,) or three values [1, length, 1]"
 cdef str PADS = (
-    '"SAME", "VALID", ((top, bottom), (left, right)) or '
-    "[[0, 0], [top, bottom], [left, right], [0, 0]]"
+    '"SAME", "SAME_LOWER", "VALID", an int, (vertical, horizontal), ((top, bottom), (left, right)) '
+    "or [[0, 0], [top, bottom], [left, right], [0, 0]]"
 )
-cdef str PADS_1D = '"SAME", "VALID", "CAUSAL" or (before, after)'
+cdef str PADS_1D = '"SAME", "SAME_LOWER", "VALID", "CAUSAL", an int or (before, after)'
 
 cdef str UPPER_SAME = "SAME"
 cdef str UPPER_VALID = "VALID"
@@ -139,18 +140,18 @@ cdef int read_pair(value, str expected, int64_t *before, int64_t *after) except 
     return 0
 
 
-cdef int read_pairs(value, csep_layout layout, csep_input *padded) except -1:
-    """Padding of an image in pixels."""
-    cdef tuple items = items_of(value, "padding", PADS)
+cdef int read_pairs(tuple items, csep_input *padded) except -1:
+    """Padding of an image in pixels: pairs, or a number for both ends of a side."""
+    cdef csep_layout layout = padded.layout
     cdef int64_t pads[4][2]
-    cdef Py_ssize_t i, count, first = 0
-    if items is None:
-        raise TypeError(f"padding: expected {PADS}, got {shown(value)}")
-    count = len(items)
+    cdef Py_ssize_t i, count = len(items), first = 0
     if count != 2 and count != 4:
-        raise ValueError(f"padding: expected {PADS}, got {count} pairs")
+        raise ValueError(f"padding: expected {PADS}, got {count} values")
     for i in range(count):
-        read_pair(items[i], PADS, &pads[i][0], &pads[i][1])
+        if count == 2 and items_of(items[i], "padding", PADS) is None:
+            pads[i][0] = pads[i][1] = whole_number(items[i], "padding", 0, CSEP_MAX_STEP, PADS)
+        else:
+            read_pair(items[i], PADS, &pads[i][0], &pads[i][1])
     if count == 4:
         first = 2 if layout == CSEP_NCHW else 1
         i = 1 if layout == CSEP_NCHW else 3
@@ -171,7 +172,8 @@ cdef str bare(value):
 
 cdef int read_padding(value, int rank, csep_input *padded) except -1:
     """Fill in padding, CAUSAL's pixels excepted; return how it was written."""
-    cdef str name
+    cdef str name, expected = PADS if rank == IMAGE else PADS_1D
+    cdef tuple items
     padded.padding = CSEP_EXPLICIT
     padded.pad_top = padded.pad_bottom = padded.pad_left = padded.pad_right = 0
     if isinstance(value, str):
@@ -181,15 +183,22 @@ cdef int read_padding(value, int rank, csep_input *padded) except -1:
         if name == "SAME":
             padded.padding = CSEP_SAME
             return SAME
+        if name == "SAME_LOWER":
+            padded.padding = CSEP_SAME_LOWER
+            return SAME_LOWER
         if name == "CAUSAL" and rank == SEQUENCE:
             return CAUSAL
-        raise ValueError(
-            f"padding: expected {PADS if rank == IMAGE else PADS_1D}, got {shown(value)}"
-        )
-    if rank == IMAGE:
-        read_pairs(value, padded.layout, padded)
+        raise ValueError(f"padding: expected {expected}, got {shown(value)}")
+    items = None if type(value) is int else items_of(value, "padding", expected)
+    if items is None:
+        padded.pad_left = whole_number(value, "padding", 0, CSEP_MAX_STEP, expected)
+        padded.pad_right = padded.pad_left
+        if rank == IMAGE:
+            padded.pad_top = padded.pad_bottom = padded.pad_left
+    elif rank == IMAGE:
+        read_pairs(items, padded)
     else:
-        read_pair(value, PADS_1D, &padded.pad_left, &padded.pad_right)
+        read_pair(items, PADS_1D, &padded.pad_left, &padded.pad_right)
     return IN_PIXELS
 
 
@@ -258,6 +267,13 @@ cdef int read_layout(value, int rank) except -1:
 
 cdef str layout_name(csep_layout layout):
     return "NCHW" if layout == CSEP_NCHW else "NHWC"
+
+
+cdef int read_flag(value, str name) except -1:
+    """True or False."""
+    if value is True or value is False:
+        return value is True
+    raise TypeError(f"{name}: expected a bool, got {shown(value)}")
 
 
 cdef int read_threads(value) except -1:

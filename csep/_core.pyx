@@ -25,6 +25,7 @@ import numpy as np
 from csep cimport *
 
 from csep.spec.arrays import as_plain, is_bfloat16, refuse_out, share_memory
+from csep.spec.orders import conv_hint, depthwise_hint, pointwise_hint, shared_hint
 
 cnp.import_array()
 
@@ -151,6 +152,7 @@ cdef struct Convolution:
     int rank                   # of x: IMAGE or SEQUENCE
     int padding                # VALID, SAME, CAUSAL or IN_PIXELS
     int64_t kernel_channels    # C of dw: 1 where all channels share a kernel
+    bint shared_kernel         # the caller says that they do
 
 
 cdef inline tuple x_axes(int rank, csep_layout layout):
@@ -231,8 +233,9 @@ cdef inline csep_dtype real_of(int dtype) noexcept:
 cdef refuse_real(array, str name, csep_dtype real, str other):
     wanted = "float64" if real == CSEP_F64 else "float32, float16 or bfloat16"
     came = "float64" if real == CSEP_F64 else "float32"
+    hint = f"; write {name}.astype('f4')" if array.dtype == np.float64 else ""
     raise TypeError(
-        f"{name}: expected {wanted} to go with {other} of {came}, got {array.dtype}"
+        f"{name}: expected {wanted} to go with {other} of {came}, got {array.dtype}{hint}"
     )
 
 
@@ -342,7 +345,10 @@ cdef int check_ones(array, str name, tuple axes) except -1:
     cdef int i
     for i in range(cnp.PyArray_NDIM(<cnp.ndarray>array) - 2):
         if cnp.PyArray_DIM(<cnp.ndarray>array, i) != 1:
-            raise ValueError(f"{name}: expected shape ({', '.join(axes)}), got {array.shape}")
+            raise ValueError(
+                f"{name}: expected shape ({', '.join(axes)}), got {array.shape}"
+                + pointwise_hint(array.shape)
+            )
     return 0
 
 
@@ -526,7 +532,9 @@ cdef object padding_as_written(const Convolution *c):
         return c.input.pad_left, c.input.pad_right
     if c.padding == IN_PIXELS:
         return ((c.input.pad_top, c.input.pad_bottom), (c.input.pad_left, c.input.pad_right))
-    return {VALID: "VALID", SAME: "SAME", CAUSAL: "CAUSAL"}[c.padding]
+    return {
+        VALID: "VALID", SAME: "SAME", SAME_LOWER: "SAME_LOWER", CAUSAL: "CAUSAL"
+    }[c.padding]
 
 
 cdef int64_t side_alone(csep_conv_desc desc, csep_input one, bint vertical) noexcept:
@@ -572,12 +580,38 @@ cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x,
     )
 
 
-cdef int refuse_channels(Convolution *c, tuple shape, str name) except -1:
+cdef int refuse_channels(Convolution *c, Weights w, int64_t channels, tuple shape,
+                         str name) except -1:
+    """Say that an input of that shape, the argument of that name, has not the weights' channels."""
     cdef int64_t wanted = c.desc.in_channels
+    weights = w.matrix if w.dw is None else w.dw
+    hint = ""
+    if channels > 0 and w.dw is not None:
+        hint = depthwise_hint(weights.shape, channels)
+    elif channels > 0 and c.kind == CSEP_CONV:
+        hint = conv_hint(weights.shape, channels)
     raise ValueError(
         f"{name}: expected {wanted if wanted >= 0 else 'at least 1'} channels in "
-        f"{layout_name(c.input.layout)} to go with the weights, got shape {shape}"
+        f"{layout_name(c.input.layout)} to go with "
+        f"{matrix_name(c.kind) if w.dw is None else 'dw'} of shape {weights.shape}, "
+        f"got shape {shape}{hint}"
     )
+
+
+cdef int take_channels(Convolution *c, Weights w, int64_t channels, tuple shape, str name,
+                       csep_conv_desc *desc) except -1:
+    """Fill in a descriptor's channels, those of an input, where the weights leave them open."""
+    if c.desc.in_channels >= 0 or channels < 1:
+        refuse_channels(c, w, channels, shape, name)
+    if not c.shared_kernel and channels > 1:
+        hint = shared_hint(w.dw.shape, channels)
+        if hint:
+            raise ValueError(
+                f"dw: expected shape {DW_AXES if c.rank == IMAGE else DW_AXES_1D} to go with "
+                f"{channels} channels, got {w.dw.shape}{hint}"
+            )
+    set_channels(desc, c.kernel_channels, channels)
+    return 0
 
 
 cdef raise_status(csep_status status):
@@ -640,7 +674,8 @@ cdef int check_out(Convolution *c, out, x, const cnp.npy_intp *dims) except -1:
 
 
 def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, strides, padding,
-             dilations, depthwise_activation, activation, data_format, out, num_threads):
+             dilations, depthwise_activation, activation, data_format, out, num_threads,
+             shared_kernel=False):
     """Run one convolution: the functional API.
 
     ``rank`` is that of x, 4 for images and 3 for sequences; ``matrix`` is pw or w.  What a kind has
@@ -654,7 +689,7 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     cdef const char *start
     cdef const char *end
     memset(&c, 0, sizeof(c))
-    c.kind, c.rank = kind, rank
+    c.kind, c.rank, c.shared_kernel = kind, rank, read_flag(shared_kernel, "shared_kernel")
     read_settings(&c, strides, padding, dilations, depthwise_activation, activation, data_format)
     cdef int threads = read_threads(num_threads)
     cdef tuple axes = x_axes(rank, c.input.layout)
@@ -685,9 +720,7 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     c.input.dtype = <csep_dtype>dtype_of(x_plain)
     read_sizes(cnp.PyArray_DIMS(<cnp.ndarray>x_plain), rank, &c.input, &channels)
     if channels != c.desc.in_channels:
-        if c.desc.in_channels >= 0 or channels < 1:
-            refuse_channels(&c, x_plain.shape, "x")
-        set_channels(&c.desc, c.kernel_channels, channels)
+        take_channels(&c, w, channels, x_plain.shape, "x", &c.desc)
     cdef csep_status status = csep_resolve(&c.desc, &c.input, &geometry)
     if status != CSEP_OK:
         refuse_sizes(&c, &c.desc, &c.input, status)
@@ -762,8 +795,9 @@ cdef class Plan:
     cdef dict others
 
     def __cinit__(self, int kind, int rank, dw, matrix, depthwise_bias, bias, strides, padding,
-                  dilations, depthwise_activation, activation, data_format):
+                  dilations, depthwise_activation, activation, data_format, shared_kernel=False):
         self.c.kind, self.c.rank = kind, rank
+        self.c.shared_kernel = read_flag(shared_kernel, "shared_kernel")
         read_settings(&self.c, strides, padding, dilations, depthwise_activation, activation,
                       data_format)
         cdef Weights given = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
@@ -787,9 +821,7 @@ cdef class Plan:
         """The descriptor for so many input channels, as the argument of that shape has them."""
         desc[0] = self.c.desc
         if channels != desc.in_channels:
-            if desc.in_channels >= 0 or channels < 1:
-                refuse_channels(&self.c, shape, name)
-            set_channels(desc, self.c.kernel_channels, channels)
+            take_channels(&self.c, self.weights, channels, shape, name, desc)
         return 0
 
     cdef Packed packed_for(self, int64_t channels):
@@ -923,6 +955,11 @@ cdef class Plan:
     def bias(self):
         """Bias of the result, or None."""
         return shown_weights(self.weights.bias)
+
+    @property
+    def shared_kernel(self):
+        """Whether the caller said that all channels share a kernel."""
+        return bool(self.c.shared_kernel)
 
     @property
     def kernel_size(self):

@@ -113,6 +113,7 @@ def depthwise_conv2d(
     dilations=1,
     activation=None,
     residual=None,
+    shared_kernel=False,
     data_format="NHWC",
     out=None,
     num_threads=None,
@@ -135,6 +136,7 @@ def depthwise_conv2d(
     {slide}
     {activation}
     {call}
+    {shared_kernel}
     {data_format}
 
     Returns
@@ -181,6 +183,7 @@ def depthwise_conv2d(
         data_format,
         out,
         num_threads,
+        shared_kernel,
     )
 
 

@@ -20,6 +20,7 @@ def depthwise_conv1d(
     dilations=1,
     activation=None,
     residual=None,
+    shared_kernel=False,
     data_format="NHWC",
     out=None,
     num_threads=None,
@@ -41,6 +42,7 @@ def depthwise_conv1d(
     {slide_1d}
     {activation}
     {call}
+    {shared_kernel}
     {data_format_1d}
 
     Returns
@@ -82,6 +84,7 @@ def depthwise_conv1d(
         data_format,
         out,
         num_threads,
+        shared_kernel,
     )
 
 

@@ -89,6 +89,7 @@ class DepthwiseConv2D(Operator):
     {dw_alone_bias}
     {slide}
     {activation}
+    {shared_kernel}
     {data_format}
 
     Raises
@@ -116,6 +117,7 @@ class DepthwiseConv2D(Operator):
     __slots__ = ()
     _name = "DepthwiseConv2D"
     _weights: ClassVar[dict[str, str]] = {"dw": "dw", "bias": "bias"}
+    _settings = (*Operator._settings, "shared_kernel")
 
     def __init__(
         self,
@@ -126,6 +128,7 @@ class DepthwiseConv2D(Operator):
         *,
         dilations=1,
         activation=None,
+        shared_kernel=False,
         data_format="NHWC",
     ) -> None:
         self._prepare(
@@ -137,7 +140,13 @@ class DepthwiseConv2D(Operator):
             dilations=dilations,
             activation=activation,
             data_format=data_format,
+            shared_kernel=shared_kernel,
         )
+
+    @property
+    def shared_kernel(self) -> bool:
+        """Whether ``dw`` of one channel was said to serve all of them."""
+        return self._plan.shared_kernel
 
 
 @document

@@ -69,6 +69,7 @@ class Operator:
         depthwise_activation: object = None,
         activation: object,
         data_format: object,
+        shared_kernel: object = False,
     ) -> None:
         """Make the plan."""
         plan = _core.Plan(
@@ -84,6 +85,7 @@ class Operator:
             depthwise_activation,
             activation,
             data_format,
+            shared_kernel,
         )
         object.__setattr__(self, "_plan", plan)
 

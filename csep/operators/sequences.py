@@ -88,6 +88,7 @@ class DepthwiseConv1D(Operator):
     {dw_alone_bias}
     {slide_1d}
     {activation}
+    {shared_kernel}
     {data_format_1d}
 
     Raises
@@ -111,6 +112,7 @@ class DepthwiseConv1D(Operator):
     _name = "DepthwiseConv1D"
     _rank = 3
     _weights: ClassVar[dict[str, str]] = {"dw": "dw", "bias": "bias"}
+    _settings = (*Operator._settings, "shared_kernel")
 
     def __init__(
         self,
@@ -121,6 +123,7 @@ class DepthwiseConv1D(Operator):
         *,
         dilations=1,
         activation=None,
+        shared_kernel=False,
         data_format="NHWC",
     ) -> None:
         self._prepare(
@@ -132,7 +135,13 @@ class DepthwiseConv1D(Operator):
             dilations=dilations,
             activation=activation,
             data_format=data_format,
+            shared_kernel=shared_kernel,
         )
+
+    @property
+    def shared_kernel(self) -> bool:
+        """Whether ``dw`` of one channel was said to serve all of them."""
+        return self._plan.shared_kernel
 
 
 @document

@@ -104,6 +104,10 @@ def as_plain(
         came = f"dtype {dtype}"
         if not isinstance(value, np.ndarray):
             came += f" from {type(value).__name__}"
+        if dtype == np.uint8 and name == "x":
+            came += f"; for an image write {name}.astype('f4') / 255"
+        elif dtype.kind in "iu":
+            came += f"; write {name}.astype('f4')"
         raise TypeError(f"{name}: expected {_wanted(axes)}, got {came}")
     if array.ndim != len(axes) and (others is None or array.ndim != len(others)):
         raise ValueError(

@@ -28,16 +28,18 @@ _PARTS = {
     "slide": """strides : int, pair or four ints
     Input pixels between output pixels: one number, ``(height, width)`` or
     ``[1, height, width, 1]`` (``[1, 1, height, width]`` for NCHW).
-padding : str or pairs
+padding : str, int or pairs
     ``"SAME"`` (TensorFlow's: ``ceil(size / stride)`` outputs, the odd pixel of padding at the
-    bottom and right), ``"VALID"`` (none), ``((top, bottom), (left, right))`` in pixels, or
-    four pairs, with zeros for batch and channels.
+    bottom and right), ``"SAME_LOWER"`` (ONNX's: at the top and left), ``"VALID"`` (none), or in
+    pixels an int, ``(vertical, horizontal)``, ``((top, bottom), (left, right))`` or four pairs,
+    with zeros for batch and channels.
 dilations : int, pair or four ints
     Input pixels between kernel taps, in the form of strides.""",
     "slide_1d": """strides : int, (int,) or three ints
     Input steps between output steps; ``[1, length, 1]`` is accepted.
-padding : str or (int, int)
-    ``"SAME"``, ``"VALID"``, ``"CAUSAL"`` (all before) or ``(before, after)`` in steps.
+padding : str, int or (int, int)
+    ``"SAME"``, ``"SAME_LOWER"``, ``"VALID"``, ``"CAUSAL"`` (all before), or in steps an int (on
+    both ends) or ``(before, after)``.
 dilations : int, (int,) or three ints
     Input steps between kernel taps, in the form of strides.""",
     "between": """depthwise_bias : (C * M,) array_like, optional
@@ -54,6 +56,9 @@ depthwise_activation : str or (str, float), optional
     "data_format_1d": """data_format : str
     ``"NHWC"``, ``"NWC"``, ``"NLC"`` or ``"channels_last"``; ``"NCHW"``, ``"NCW"``, ``"NCL"`` or
     ``"channels_first"``.""",
+    "shared_kernel": """shared_kernel : bool
+    Says that ``dw`` of shape ``(kh, kw, 1, M)`` is meant for all channels where M is a multiple of
+    their number: that could as well be the order of JAX, Flax and TFLite.""",
     "call": """residual : array_like, optional
     Added before the activation; of the result's shape and x's dtype.
 out : ndarray, optional

@@ -106,8 +106,9 @@ typedef struct csep_weights {
 
 typedef enum csep_padding {
     CSEP_EXPLICIT = 0, /* pad_top, pad_bottom, pad_left, pad_right; VALID is four zeros */
-    CSEP_SAME = 1      /* TensorFlow's: ceil(size / stride) outputs, the odd pixel of padding at the
-                        * bottom and right; the four fields are not read */
+    CSEP_SAME = 1,      /* TensorFlow's: ceil(size / stride) outputs, the odd pixel of padding at
+                         * the bottom and right; the four fields are not read */
+    CSEP_SAME_LOWER = 2 /* ONNX's: the same, the odd pixel at the top and left */
 } csep_padding;
 
 /* What may change from call to call. */
@@ -169,7 +170,8 @@ csep_status csep_resolve(const csep_conv_desc *desc, const csep_input *input,
 csep_status csep_output_size(const csep_conv_desc *desc, const csep_input *input, int64_t *out_h,
                              int64_t *out_w);
 
-/* Sets the four paddings of input to CSEP_SAME's, whatever its padding says. */
+/* Sets the four paddings of input to CSEP_SAME's, or to CSEP_SAME_LOWER's where its padding says
+ * that. */
 csep_status csep_same_padding(const csep_conv_desc *desc, csep_input *input);
 
 /* Copies and packs the weights: the caller's arrays are not needed afterwards.  *plan is NULL

@@ -62,25 +62,30 @@ static void same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 
 void csep_set_same_padding(const csep_conv_desc *d, csep_input *in)
 {
-    same_side(in->height, d->kernel_h, d->stride_h, d->dilation_h, &in->pad_top, &in->pad_bottom);
-    same_side(in->width, d->kernel_w, d->stride_w, d->dilation_w, &in->pad_left, &in->pad_right);
+    const int lower = in->padding == CSEP_SAME_LOWER;
+    int64_t *const top = lower ? &in->pad_bottom : &in->pad_top;
+    int64_t *const bottom = lower ? &in->pad_top : &in->pad_bottom;
+    int64_t *const left = lower ? &in->pad_right : &in->pad_left;
+    int64_t *const right = lower ? &in->pad_left : &in->pad_right;
+    same_side(in->height, d->kernel_h, d->stride_h, d->dilation_h, top, bottom);
+    same_side(in->width, d->kernel_w, d->stride_w, d->dilation_w, left, right);
 }
 
 csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
                                csep_geometry *geometry)
 {
     if (!one_of(input->dtype, CSEP_BF16) || !one_of(input->layout, CSEP_NCHW) ||
-        !one_of(input->padding, CSEP_SAME) || (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
+        !one_of(input->padding, CSEP_SAME_LOWER) || (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
         return CSEP_BAD_ARGUMENT;
     if (input->batch < 0 || input->height < 0 || input->width < 0)
         return CSEP_BAD_ARGUMENT;
     csep_input in = *input;
-    if (in.padding == CSEP_SAME)
+    if (in.padding != CSEP_EXPLICIT)
         csep_set_same_padding(d, &in);
     in.padding = CSEP_EXPLICIT;
     if (!in_range(in.pad_top, 0) || !in_range(in.pad_bottom, 0) || !in_range(in.pad_left, 0) ||
         !in_range(in.pad_right, 0)) /* SAME's, too, with a kernel of 2^31 at a dilation of 2^31 */
-        return input->padding == CSEP_SAME ? CSEP_BAD_SHAPE : CSEP_BAD_ARGUMENT;
+        return input->padding == CSEP_EXPLICIT ? CSEP_BAD_ARGUMENT : CSEP_BAD_SHAPE;
     const int64_t x[] = {max64(in.batch, 1), max64(in.height, 1), max64(in.width, 1),
                          d->in_channels};
     if (!fits_memory(x, 4))

@@ -11,7 +11,8 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 csep_status csep_resolve_sizes(const csep_conv_desc *desc, const csep_input *input,
                                csep_geometry *geometry);
 
-/* Sets input's paddings to SAME's, for a checked descriptor and sizes of at least 0. */
+/* Sets input's paddings to SAME's, or to SAME_LOWER's where its padding says so; for a checked
+ * descriptor and sizes of at least 0. */
 void csep_set_same_padding(const csep_conv_desc *desc, csep_input *input);
 
 /* K, the channels of the first stage. */

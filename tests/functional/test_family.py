@@ -133,6 +133,8 @@ class Case:
         self.expected = formula(self.x, *self.weights, **everything)
         self.terms = reference.largest_terms(formula, self.x, *self.weights, **everything)
         self.arguments = arguments | {"data_format": call["layout"]}
+        if kind == "depthwise" and call["shared"]:
+            self.arguments["shared_kernel"] = True
         self.first = call["layout"] in {"NCHW", "channels_first"}
 
     def laid_out(self, array):
@@ -230,7 +232,8 @@ def test_shared_kernel_is_the_expanded_one(make_layer, multiplier, channels):
     one = layer.dw[:, :, :1]
     every = np.repeat(one, channels, axis=2)
     np.testing.assert_array_equal(
-        csep.depthwise_conv2d(layer.x, one), csep.depthwise_conv2d(layer.x, every)
+        csep.depthwise_conv2d(layer.x, one, shared_kernel=True),
+        csep.depthwise_conv2d(layer.x, every),
     )
     np.testing.assert_array_equal(
         csep.separable_conv2d(layer.x, one, layer.pw, layer.bias),

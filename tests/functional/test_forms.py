@@ -199,3 +199,76 @@ def test_out_that_lies_is_taken_for_what_it_is():
     ):
         csep.separable_conv2d(X, DW, PW, BIAS, out=small)
     assert not np.asarray(small).any()
+
+
+def test_padding_in_one_number_or_two():
+    expected = csep.depthwise_conv2d(X, DW, padding=((2, 2), (1, 1)))
+    for padding in ((2, 1), [2, 1], np.array([2, 1]), ((2, 2), 1)):
+        np.testing.assert_array_equal(csep.depthwise_conv2d(X, DW, padding=padding), expected)
+    expected = csep.depthwise_conv2d(X, DW, padding=((2, 2), (2, 2)))
+    for padding in (2, np.int64(2), (2, 2)):
+        np.testing.assert_array_equal(csep.depthwise_conv2d(X, DW, padding=padding), expected)
+    expected = csep.depthwise_conv1d(X[:, 0], DW[0], padding=(2, 2))
+    np.testing.assert_array_equal(csep.depthwise_conv1d(X[:, 0], DW[0], padding=2), expected)
+
+
+@pytest.mark.parametrize("strides", [1, 2, 3])
+def test_same_lower_has_the_odd_pixel_before(strides):
+    """As ONNX says: turned around, it is SAME of what is turned around."""
+    y = csep.depthwise_conv2d(X, DW, None, strides, "same_lower")
+    turned = csep.depthwise_conv2d(
+        np.ascontiguousarray(X[:, ::-1, ::-1]),
+        np.ascontiguousarray(DW[::-1, ::-1]),
+        None,
+        strides,
+        "SAME",
+    )
+    np.testing.assert_allclose(y, turned[:, ::-1, ::-1], atol=1e-5)
+    op = csep.DepthwiseConv2D(DW, None, strides, "Same_Lower")
+    assert op.padding == "SAME_LOWER"
+    np.testing.assert_array_equal(op(X), y)
+
+
+def test_a_kernel_that_may_be_shared_or_in_another_order():
+    """(kh, kw, 1, C * M) is how JAX, Flax and TFLite have what is (kh, kw, C, M) here."""
+    jax_order = DW.reshape(3, 2, 1, 8)
+    match = r"^dw: expected .*got \(3, 2, 1, 8\).*dw.reshape\(3, 2, 4, 2\).*shared_kernel=True"
+    with pytest.raises(ValueError, match=match):
+        csep.depthwise_conv2d(X, jax_order)
+    with pytest.raises(ValueError, match=match):
+        csep.DepthwiseConv2D(jax_order)(X)
+    with pytest.raises(ValueError, match=r"^x: expected 1 channels.*dw.reshape\(3, 2, 4, 2\)"):
+        csep.separable_conv2d(X, jax_order, PW)
+    assert csep.depthwise_conv2d(X, jax_order, shared_kernel=True).shape[3] == 32
+    assert csep.DepthwiseConv2D(jax_order, shared_kernel=True)(X).shape[3] == 32
+    # These can only be meant for all channels.
+    assert csep.depthwise_conv2d(X, DW[:, :, :1]).shape[3] == 8
+    assert csep.depthwise_conv2d(X[..., :1], jax_order).shape[3] == 8
+    with pytest.raises(TypeError, match=r"^shared_kernel: expected a bool, got 1"):
+        csep.depthwise_conv2d(X, jax_order, shared_kernel=1)
+
+
+def test_weights_in_pytorch_order_are_recognised():
+    torch_dw = np.ascontiguousarray(DW.reshape(3, 2, 8, 1).transpose(2, 3, 0, 1))
+    write = r"dw.transpose\(2, 3, 0, 1\).reshape\(3, 2, 4, 2\)"
+    with pytest.raises(ValueError, match=rf"^x: .*{write}"):
+        csep.depthwise_conv2d(X, torch_dw)
+    again = torch_dw.transpose(2, 3, 0, 1).reshape(3, 2, 4, 2)
+    np.testing.assert_array_equal(again, DW)
+    w = RNG.standard_normal((3, 2, 4, 6)).astype("f4")
+    with pytest.raises(ValueError, match=r"^x: .*write w.transpose\(2, 3, 1, 0\)"):
+        csep.conv2d(X, np.ascontiguousarray(w.transpose(3, 2, 0, 1)))
+    np.testing.assert_array_equal(w.transpose(3, 2, 0, 1).transpose(2, 3, 1, 0), w)
+    torch_pw = np.ascontiguousarray(PW.transpose(3, 2, 0, 1))
+    with pytest.raises(ValueError, match=r"^pw: .*write pw\[:, :, 0, 0\].T"):
+        csep.separable_conv2d(X, DW, torch_pw)
+    np.testing.assert_array_equal(torch_pw[:, :, 0, 0].T, PW[0, 0])
+
+
+def test_common_dtypes_are_told_what_to_write():
+    with pytest.raises(TypeError, match=r"^x: .*uint8; for an image write x.astype\('f4'\) / 255"):
+        csep.depthwise_conv2d(np.zeros((1, 9, 9, 4), np.uint8), DW)
+    with pytest.raises(TypeError, match=r"^dw: .*int64; write dw.astype\('f4'\)"):
+        csep.depthwise_conv2d(X, np.ones((3, 3, 4, 1), np.int64))
+    with pytest.raises(TypeError, match=r"^x: .*got float64; write x.astype\('f4'\)"):
+        csep.depthwise_conv2d(X.astype("f8"), DW)

@@ -158,10 +158,10 @@ static int may_be(const csep_conv_desc *d, const csep_input *s)
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         right &= steps[i] >= 1 && steps[i] <= CSEP_MAX_STEP;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        right &= (i < 4 && s->padding == CSEP_SAME) ||
+        right &= (i < 4 && s->padding != CSEP_EXPLICIT) ||
                  (others[i] >= 0 && (i > 3 || others[i] <= CSEP_MAX_STEP));
     right &= (unsigned)d->kind <= CSEP_CONV && (unsigned)s->layout <= CSEP_NCHW;
-    right &= (unsigned)s->padding <= CSEP_SAME;
+    right &= (unsigned)s->padding <= CSEP_SAME_LOWER;
     right &= (unsigned)d->activation.kind <= CSEP_LAST_ACTIVATION;
     right &= (unsigned)d->depthwise_activation.kind <= CSEP_LAST_ACTIVATION;
     right &= d->dtype == CSEP_F64
@@ -217,7 +217,7 @@ static int has_output(const csep_conv_desc *d, const csep_input *s, int64_t *out
     if (!right)
         return 0;
     int too_far = 0;
-    const int same = s->padding == CSEP_SAME;
+    const int same = s->padding != CSEP_EXPLICIT;
     const int64_t h =
         same ? same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &too_far)
              : side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
@@ -331,7 +331,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int64_t left = choice / 4 % 4; left > 0; left--)
         any_field(&in, &d, &s);
     if (choice / 16 % 2)
-        s.padding = CSEP_SAME;
+        s.padding = threads % 2 ? CSEP_SAME : CSEP_SAME_LOWER;
     int64_t out_h, out_w;
     arrays a;
     if (has_output(&d, &s, &out_h, &out_w) && make_arrays(&in, &d, &s, out_h, out_w, &a))

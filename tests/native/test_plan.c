@@ -274,6 +274,11 @@ static void many_shapes(void)
         CHECK(csep_resolve(&d, &pixels, &same) == CSEP_OK);
         CHECK(memcmp(&g, &same, sizeof g) == 0);
         CHECK(g.out_h == (word.height + 1) / 2 && g.out_w == word.width);
+        csep_input lower = word;
+        lower.padding = CSEP_SAME_LOWER;
+        CHECK(csep_resolve(&d, &lower, &same) == CSEP_OK);
+        CHECK(same.input.pad_top == g.input.pad_bottom && same.input.pad_bottom == g.input.pad_top);
+        CHECK(same.input.pad_left == g.input.pad_right && same.out_h == g.out_h);
         const size_t bytes = (size_t)(g.out_h * g.out_w * CO) * sizeof(float);
         CHECK(csep_convolve(&d, &pixels, &weights, x, NULL, expected, 1) == CSEP_OK);
         for (int threads = 1; threads < 4; threads++) {
@@ -410,7 +415,7 @@ static void bad_descriptors(void)
     CHECK(csep_resolve(NULL, &shape, &geometry) == CSEP_BAD_ARGUMENT);
     CHECK(csep_resolve(&good, NULL, &geometry) == CSEP_BAD_ARGUMENT);
     CHECK(csep_resolve(&good, &shape, NULL) == CSEP_BAD_ARGUMENT);
-    shape.padding = (csep_padding)2;
+    shape.padding = (csep_padding)3;
     CHECK(csep_resolve(&good, &shape, &geometry) == CSEP_BAD_ARGUMENT);
     /* Many channels are no product of many. */
     csep_conv_desc wide = simple_layer(most, most);

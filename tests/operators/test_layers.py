@@ -37,6 +37,7 @@ OPERATORS = {
         draw(3, 2, 4, 2), draw(8), (1, 2), ((1, 0), (2, 3)), dilations=(2, 1), activation="gelu"
     ),
     "shared": lambda: csep.DepthwiseConv2D(draw(3, 3, 1, 2), padding="SAME"),
+    "shared by two": lambda: csep.DepthwiseConv2D(draw(3, 3, 1, 4), shared_kernel=True),
     "shared with bias": lambda: csep.DepthwiseConv2D(draw(3, 3, 1, 2), draw(8)),
     "pointwise": lambda: csep.PointwiseConv2D(draw(4, 7), activation="leaky_relu"),
     "conv": lambda: csep.Conv2D(draw(3, 3, 4, 7), draw(7), 2, dilations=1),
@@ -429,7 +430,7 @@ def test_fold_batch_norm_that_cannot_be():
 
 
 def test_plans_of_a_shared_kernel_do_not_pile_up():
-    op = csep.DepthwiseConv2D(draw(3, 3, 1, 2))
+    op = csep.DepthwiseConv2D(draw(3, 3, 1, 2), shared_kernel=True)
     for c in range(1, 100):
         op(ones(1, 3, 3, c))
     assert op._plan.packed_count <= 16
