@@ -19,6 +19,7 @@ from .operators import (
     PointwiseConv2D,
     SeparableConv1D,
     SeparableConv2D,
+    load,
     summary,
 )
 from .operators.operator import rebuild as _rebuild  # noqa: F401 - pickles ask for it here
@@ -53,6 +54,7 @@ __all__ = [
     "get_isa",
     "get_library",
     "get_num_threads",
+    "load",
     "pointwise_conv2d",
     "separable_conv1d",
     "separable_conv2d",

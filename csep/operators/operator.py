@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from .. import _core
+from ..spec import files
 from ..spec.arrays import Array
 from ..spec.counts import check_shape, pixel_macs
 from ..spec.docs import document
@@ -170,9 +171,46 @@ class Operator:
             Of a `SeparableConv2D` the depthwise kernel ``(kh, kw, C, M)``, the pointwise kernel
             ``(1, 1, C * M, CO)`` and, if there is one, the bias ``(CO,)``; of the others the kernel
             and the bias.  Read-only, in the dtype they are summed in.
+
+        Raises
+        ------
+        ValueError
+            If there is a depthwise bias, which Keras' layer does not have.
         """
+        if self._plan.depthwise_bias is not None:
+            raise ValueError(
+                "get_weights: expected an operator without depthwise_bias, for which Keras has no "
+                "array, got one with it; op.weights has every array, op.save(path) keeps everything"
+            )
         weights = (self._plan.dw, self._keras_matrix(), self._plan.bias)
         return [w for w in weights if w is not None]
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Every array of weights by the constructor's name for it; read-only."""
+        arrays = {name: getattr(self._plan, source) for name, source in self._weights.items()}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    def save(self, path) -> None:
+        """Write the operator to a file, from which `csep.load` makes it again.
+
+        Weights, strides, padding, activations: everything.  The file is an .npz, which `numpy.load`
+        opens without pickle.
+
+        Parameters
+        ----------
+        path : str or path
+            Replaced as a whole if it is there.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        TypeError
+            If path is no path.
+        """
+        settings = {name: getattr(self, name) for name in self._settings}
+        files.write(path, {"operator": self._name, "settings": settings}, self.weights)
 
     def _keras_matrix(self) -> Array | None:
         """Pointwise weights with the axes of a kernel; others as they are."""
