@@ -59,6 +59,17 @@ if X86:
     }
 
 
+def check_machine() -> None:
+    """Say in one line what is missing, before setuptools says it in a page."""
+    needs = "csep needs Linux and a C compiler"
+    if sys.platform != "linux":
+        sys.exit(f"{needs}; on {platform.system()} it cannot be built yet")
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    builds = {"build", "build_ext", "build_clib", "bdist_wheel", "editable_wheel", "install"}
+    if builds & set(sys.argv) and shutil.which(compiler) is None:
+        sys.exit(f"{needs}, and there is no {compiler}: apt install gcc (or set CC)")
+
+
 def openmp_works() -> bool:
     """Compile and link a program that uses OpenMP, with the compiler the build will use."""
     if os.environ.get("CSEP_OPENMP", "1") == "0":
@@ -185,6 +196,7 @@ class CompileCommands(Command):
         Path("compile_commands.json").write_text(json.dumps(entries, indent=1))
 
 
+check_machine()
 OPENMP = ["-fopenmp"] if openmp_works() else []
 if not OPENMP:
     print("csep: building without OpenMP, single-threaded", file=sys.stderr)

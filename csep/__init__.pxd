@@ -102,6 +102,7 @@ cdef extern from "csep.h" nogil:
     const char *csep_isa()
     const char *csep_isa_available()
     int csep_has_openmp()
+    int csep_processors()
     int csep_thread_limit()
     csep_status csep_resolve(const csep_conv_desc *, const csep_input *, csep_geometry *)
     csep_status csep_output_size(const csep_conv_desc *, const csep_input *, int64_t *, int64_t *)

@@ -89,6 +89,11 @@ def isa_available():
     return csep_isa_available().decode().split(", ")
 
 
+def processors():
+    """Return how many processors this process may use, by its affinity."""
+    return csep_processors()
+
+
 def has_openmp():
     """Return whether the C code was built with OpenMP."""
     return bool(csep_has_openmp())

@@ -130,9 +130,11 @@ def main() -> int:
     worst = 0.0
     for number, layer in enumerate(LAYERS, 1):
         progress = f"  {number} of {len(LAYERS)}: {layer.name} ..."
-        print(progress, end="\r", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(progress, end="\r", file=sys.stderr, flush=True)
         line, error = run_layer(layer)
-        print(" " * len(progress), end="\r", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(" " * len(progress), end="\r", file=sys.stderr, flush=True)
         print(line, flush=True)
         worst = max(worst, error)
     print(

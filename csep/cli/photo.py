@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,18 @@ def operators() -> dict[str, SeparableConv2D]:
     }
 
 
+def eight_bits(image) -> np.ndarray | None:
+    """Return the values of a grey Pillow image of 16 or 32 bits, scaled and not clipped to 8.
+
+    None for one of another mode, which Pillow converts itself.
+    """
+    if not image.mode.startswith("I"):
+        return None
+    wide = np.asarray(image).astype(np.float32)
+    top = 255 if wide.max(initial=0) <= 255 and image.mode == "I" else 65535
+    return (wide.clip(0, top) * (255 / top)).round().astype(np.uint8)
+
+
 def render(photo: Path, out: Path) -> str:
     """Write a sheet of the photograph and of what each stage makes of it.
 
@@ -75,11 +88,15 @@ def render(photo: Path, out: Path) -> str:
         If the photograph cannot be read or the sheet not written.
     """
     try:
-        from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415
+        from PIL import Image, ImageDraw, ImageFont, ImageOps  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError('python -m csep image needs Pillow: pip install "csep[image]"') from error
+        raise ImportError(
+            'python -m csep image needs Pillow: pip install "csep-conv[image]"'
+        ) from error
     with Image.open(photo) as image:
-        picture = image.convert("RGB")
+        upright = ImageOps.exif_transpose(image)
+        grey = eight_bits(upright)
+        picture = (upright if grey is None else Image.fromarray(grey)).convert("RGB")
     picture.thumbnail((PANEL_WIDTH, PANEL_WIDTH))
     x = (np.asarray(picture, np.float32) / 255)[None]
 
@@ -89,11 +106,14 @@ def render(photo: Path, out: Path) -> str:
 
     margin, caption = 12, 28
     width, height = picture.size
-    sheet = Image.new("RGB", (2 * width + 3 * margin, 2 * (height + caption) + 3 * margin), "white")
-    draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=max(11, width // 32))
+    # A small picture's panel is as wide as its caption.
+    column = max(width, *(math.ceil(font.getlength(title)) for title in panels))
+    size = (2 * column + 3 * margin, 2 * (height + caption) + 3 * margin)
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
     for i, (title, pixels) in enumerate(panels.items()):
-        left = margin + (i % 2) * (width + margin)
+        left = margin + (i % 2) * (column + margin)
         top = margin + (i // 2) * (height + caption + margin)
         draw.text((left, top), title, fill="black", font=font)
         panel = Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from .. import _core
 
 
 def _mounts(proc: Path) -> Iterator[tuple[set[str], str, Path]]:
@@ -74,6 +75,5 @@ def cgroup_cores(proc: Path = Path("/proc/self")) -> float:
 
 def usable_cores() -> int:
     """Return how many cores this process may use, a part of one counting as one."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    cores = _core.processors()
     return min(cores, math.ceil(min(cgroup_cores(), cores)))

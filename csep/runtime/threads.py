@@ -13,12 +13,20 @@ def _from_environment() -> int | None:
     """CSEP_NUM_THREADS, else the first number of OMP_NUM_THREADS, else None."""
     own = os.environ.get("CSEP_NUM_THREADS", "").strip()
     if own:
-        if not own.isdecimal() or int(own) < 1:
-            raise ImportError(f"CSEP_NUM_THREADS: expected a positive integer, got {own!r}")
-        return int(own)
+        count = _count(own)
+        if count is None:
+            raise ImportError(f"CSEP_NUM_THREADS: expected a positive integer, got {own[:100]!r}")
+        return count
     # A list there gives the counts of nested regions.  What is wrong in it is OpenMP's to say.
-    shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return int(shared) if shared.isdecimal() and int(shared) >= 1 else None
+    return _count(os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip())
+
+
+def _count(text: str) -> int | None:
+    """Return a positive number of threads, of however many digits, or None."""
+    digits = text.lstrip("0")
+    if not (digits.isascii() and digits.isdecimal()):
+        return None
+    return _core.MAX_THREADS if len(digits) > 9 else int(digits)
 
 
 def set_num_threads(n: int | None) -> None:

@@ -47,6 +47,8 @@ const char *csep_isa_available(void)
 
 int csep_has_openmp(void) { return csep_built_with_openmp(); }
 
+int csep_processors(void) { return csep_count_processors(); }
+
 int csep_thread_limit(void)
 {
     return csep_init() == CSEP_OK ? csep_allowed_threads() : CSEP_MAX_THREADS;

@@ -105,7 +105,7 @@ typedef struct csep_weights {
 } csep_weights;
 
 typedef enum csep_padding {
-    CSEP_EXPLICIT = 0, /* pad_top, pad_bottom, pad_left, pad_right; VALID is four zeros */
+    CSEP_EXPLICIT = 0,  /* pad_top, pad_bottom, pad_left, pad_right; VALID is four zeros */
     CSEP_SAME = 1,      /* TensorFlow's: ceil(size / stride) outputs, the odd pixel of padding at
                          * the bottom and right; the four fields are not read */
     CSEP_SAME_LOWER = 2 /* ONNX's: the same, the odd pixel at the top and left */
@@ -156,6 +156,10 @@ const char *csep_isa_available(void);
 
 /* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
 int csep_has_openmp(void);
+
+/* How many processors this process may use, by its affinity.  Where OMP_PROC_BIND or OMP_PLACES
+ * have OpenMP bind the calling thread to one of them, all of them still count. */
+int csep_processors(void);
 
 /* The most threads a call of the calling thread should ask for: CSEP_MAX_THREADS, unless
  * omp_set_num_threads (threadpoolctl calls it) has lowered what OpenMP gives to this thread below

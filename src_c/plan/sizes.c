@@ -75,7 +75,8 @@ csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
                                csep_geometry *geometry)
 {
     if (!one_of(input->dtype, CSEP_BF16) || !one_of(input->layout, CSEP_NCHW) ||
-        !one_of(input->padding, CSEP_SAME_LOWER) || (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
+        !one_of(input->padding, CSEP_SAME_LOWER) ||
+        (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
         return CSEP_BAD_ARGUMENT;
     if (input->batch < 0 || input->height < 0 || input->width < 0)
         return CSEP_BAD_ARGUMENT;

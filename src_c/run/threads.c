@@ -11,6 +11,7 @@
 #include "plan/arith.h"
 #include "system/float_mode.h"
 #include "system/fork_helper.h"
+#include "system/processor.h"
 #include "system/tsan.h"
 
 #ifdef _OPENMP
@@ -18,6 +19,9 @@
 static int usual_threads;
 
 int csep_built_with_openmp(void) { return 1; }
+
+/* libgomp keeps the affinity it found before it bound the thread that loaded it. */
+int csep_count_processors(void) { return omp_get_num_procs(); }
 
 void csep_note_usual_threads(void)
 {
@@ -33,6 +37,8 @@ int csep_allowed_threads(void)
 }
 #else
 int csep_built_with_openmp(void) { return 0; }
+
+int csep_count_processors(void) { return csep_affinity(); }
 
 void csep_note_usual_threads(void) {}
 

@@ -9,6 +9,9 @@
 /* Whether there can be more than one. */
 int csep_built_with_openmp(void);
 
+/* The public csep_processors. */
+int csep_count_processors(void);
+
 /* Called once per process: what csep_allowed_threads compares with. */
 void csep_note_usual_threads(void);
 

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "system/processor.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #ifdef CSEP_X86
@@ -34,3 +36,13 @@ void csep_read_processor(void)
 }
 
 int64_t csep_l2_bytes(void) { return l2_bytes; }
+
+int csep_affinity(void)
+{
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    return 1;
+}

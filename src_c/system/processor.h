@@ -11,7 +11,10 @@ int csep_has_avx512(void); /* those and AVX-512F */
 /* Bytes of the L2 cache of one core. */
 int64_t csep_l2_bytes(void);
 
-/* Asks the system for the above, once per process, before anything else here is called. */
+/* Processors that the calling thread may run on; 1 where the system does not tell. */
+int csep_affinity(void);
+
+/* Asks the system for the caches' sizes, once per process, before anything else here is called. */
 void csep_read_processor(void);
 
 #endif

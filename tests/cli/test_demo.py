@@ -28,7 +28,14 @@ def test_table():
     shares = [int(s) for s in re.findall(r"(\d+)% ", done.stdout)]
     assert len(shares) == len(demo.LAYERS)
     assert all(0 < s <= 130 for s in shares)
-    assert f"{len(demo.LAYERS)} of {len(demo.LAYERS)}" in done.stderr
+    assert done.stderr == ""  # no progress where nobody watches
+
+
+def test_progress_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(demo, "LAYERS", demo.LAYERS[-3:])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert demo.main() == 0
+    assert "3 of 3" in capsys.readouterr().err
 
 
 def test_the_demo_judges_by_the_formula(make_layer):
@@ -59,12 +66,45 @@ def test_image(picture, tmp_path):
     top, left = 12 + 28, 12
     original = pixels[top : top + 120, left : left + 160]
     assert (original[60, 80] == 255).all()
-    edges = pixels[top + 160 : top + 280, left + 172 : left + 332]
+    column = (pixels.shape[1] - 3 * 12) // 2  # as wide as the longest caption
+    edges = pixels[top + 160 : top + 280, left + column + 12 : left + column + 172]
     assert (abs(edges[20, 20] - 128) <= 1).all()  # flat: the bias alone
     assert edges[60, 49, 0] > 200  # dark to light, left to right: orange
     assert edges[60, 49, 0] > edges[60, 49, 2]
     assert edges[39, 80, 2] > 200  # dark to light, downwards: blue
     assert edges[39, 80, 2] > edges[39, 80, 0]
+
+
+def test_captions_of_a_small_picture_do_not_overlap(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.new("RGB", (16, 16), "grey").save(tmp_path / "small.png")
+    photo.render(tmp_path / "small.png", tmp_path / "sheet.png")
+    with image.open(tmp_path / "sheet.png") as sheet:
+        text = np.asarray(sheet.convert("L"))[12:40] < 128
+    middle = text.shape[1] // 2
+    assert text[:, :middle].any()
+    assert text[:, middle:].any()
+    assert not text[:, middle - 4 : middle + 4].any()
+
+
+def test_a_picture_that_lies_on_its_side(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    picture = image.new("RGB", (40, 20), "grey")
+    exif = picture.getexif()
+    exif[0x0112] = 6  # turn it a quarter
+    picture.save(tmp_path / "side.jpg", exif=exif)
+    written = photo.render(tmp_path / "side.jpg", tmp_path / "sheet.png")
+    height = int(re.search(r"x (\d+), 4 panels", written)[1])
+    assert height == 2 * (40 + 28) + 3 * 12
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_a_picture_of_16_bits_is_scaled(bits, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    values = np.linspace(0, 65535, 32 * 32).reshape(32, 32).astype(np.uint16)
+    picture = image.fromarray(values if bits == 16 else values.astype(np.int32))
+    np.testing.assert_array_equal(photo.eight_bits(picture), np.round(values / 257))
+    assert photo.eight_bits(image.new("RGB", (3, 3))) is None
 
 
 def test_blur_keeps_the_mean_and_sepia_is_a_matrix():

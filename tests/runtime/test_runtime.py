@@ -25,6 +25,11 @@ THREADS = "import csep; print(csep.get_num_threads())"
         ({"OMP_NUM_THREADS": "nonsense"}, len(os.sched_getaffinity(0))),
         ({"OMP_NUM_THREADS": "3", "CSEP_NUM_THREADS": "4"}, 4),
         ({"CSEP_NUM_THREADS": "100000"}, 256),
+        ({"CSEP_NUM_THREADS": "9" * 5000}, 256),
+        ({"CSEP_NUM_THREADS": "0" * 5000 + "3"}, 3),
+        ({"OMP_NUM_THREADS": "9" * 5000}, 256),
+        ({"OMP_PROC_BIND": "true"}, len(os.sched_getaffinity(0))),
+        ({"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"}, len(os.sched_getaffinity(0))),
     ],
 )
 def test_default_thread_count(environment, expected):
@@ -75,7 +80,7 @@ def test_best_instruction_set_is_chosen():
 
 def test_one_version():
     assert csep.__version__ == _core.VERSION
-    assert csep.__version__ == importlib.metadata.version("csep")
+    assert csep.__version__ == importlib.metadata.version("csep-conv")
 
 
 def test_show_config(capsys):
