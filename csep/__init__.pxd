@@ -50,6 +50,7 @@ cdef extern from "csep.h" nogil:
         int64_t in_channels
         int64_t channel_multiplier
         int64_t out_channels
+        int64_t groups
         int64_t kernel_h
         int64_t kernel_w
         int64_t stride_h

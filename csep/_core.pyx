@@ -158,6 +158,7 @@ cdef struct Convolution:
     int padding                # VALID, SAME, CAUSAL or IN_PIXELS
     int64_t kernel_channels    # C of dw: 1 where all channels share a kernel
     bint shared_kernel         # the caller says that they do
+    int64_t groups             # of an ordinary convolution
 
 
 cdef inline tuple x_axes(int rank, csep_layout layout):
@@ -325,7 +326,8 @@ cdef class Weights:
 
     cdef void into(self, csep_weights *c) noexcept:
         memset(c, 0, sizeof(c[0]))
-        c.dw, c.dw_bias, c.bias = data_of(self.dw), data_of(self.depthwise_bias), data_of(self.bias)
+        c.dw = data_of(self.matrix if self.dw is None else self.dw)
+        c.dw_bias, c.bias = data_of(self.depthwise_bias), data_of(self.bias)
         c.pw = data_of(self.matrix)
         c.w = c.pw  # C takes the one that its kind has
 
@@ -413,6 +415,18 @@ cdef int read_ordinary(Convolution *c, matrix) except -1:
     c.desc.dtype = real_of(dtype_of(matrix))
     c.desc.channel_multiplier = 1
     read_kernel(c, matrix, &c.desc.out_channels)
+    if c.desc.out_channels % c.groups:
+        raise ValueError(
+            f"groups: expected a divisor of the {c.desc.out_channels} outputs of w with shape "
+            f"{matrix.shape}, got {c.groups}"
+        )
+    if c.groups > 1 and c.kernel_channels == 1:
+        # One input channel a group: depthwise, and the weights lie in its order, too.
+        c.desc.kind = CSEP_DEPTHWISE
+        c.desc.channel_multiplier = c.desc.out_channels // c.groups
+    else:
+        c.desc.groups = c.groups
+    c.kernel_channels *= c.groups
     return 0
 
 
@@ -453,10 +467,9 @@ cdef int read_weights(Convolution *c, Weights w) except -1:
     c.desc.kind = CSEP_CONV if c.kind == POINTWISE_ else <csep_kind>c.kind
     if c.desc.kind == CSEP_CONV:
         read_ordinary(c, w.matrix)
-        channels = c.kernel_channels
     else:
         read_depthwise(c, w.dw)
-        channels = c.kernel_channels
+    channels = c.kernel_channels
     if c.kind == CSEP_SEPARABLE:
         channels = read_pointwise_half(c, w)
         check_bias(w.depthwise_bias, "depthwise_bias", channels * c.desc.channel_multiplier,
@@ -680,7 +693,7 @@ cdef int check_out(Convolution *c, out, x, const cnp.npy_intp *dims) except -1:
 
 def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, strides, padding,
              dilations, depthwise_activation, activation, data_format, out, num_threads,
-             shared_kernel=False):
+             shared_kernel=False, groups=1):
     """Run one convolution: the functional API.
 
     ``rank`` is that of x, 4 for images and 3 for sequences; ``matrix`` is pw or w.  What a kind has
@@ -695,6 +708,7 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     cdef const char *end
     memset(&c, 0, sizeof(c))
     c.kind, c.rank, c.shared_kernel = kind, rank, read_flag(shared_kernel, "shared_kernel")
+    c.groups = whole_number(groups, "groups", 1, CSEP_MAX_STEP, "a positive integer")
     read_settings(&c, strides, padding, dilations, depthwise_activation, activation, data_format)
     cdef int threads = read_threads(num_threads)
     cdef tuple axes = x_axes(rank, c.input.layout)
@@ -800,9 +814,11 @@ cdef class Plan:
     cdef dict others
 
     def __cinit__(self, int kind, int rank, dw, matrix, depthwise_bias, bias, strides, padding,
-                  dilations, depthwise_activation, activation, data_format, shared_kernel=False):
+                  dilations, depthwise_activation, activation, data_format, shared_kernel=False,
+                  groups=1):
         self.c.kind, self.c.rank = kind, rank
         self.c.shared_kernel = read_flag(shared_kernel, "shared_kernel")
+        self.c.groups = whole_number(groups, "groups", 1, CSEP_MAX_STEP, "a positive integer")
         read_settings(&self.c, strides, padding, dilations, depthwise_activation, activation,
                       data_format)
         cdef Weights given = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
@@ -967,6 +983,11 @@ cdef class Plan:
         return bool(self.c.shared_kernel)
 
     @property
+    def groups(self):
+        """Groups of an ordinary convolution."""
+        return self.c.groups
+
+    @property
     def kernel_size(self):
         """Kernel height and width."""
         return self.c.desc.kernel_h, self.c.desc.kernel_w
@@ -984,7 +1005,7 @@ cdef class Plan:
     @property
     def channel_multiplier(self):
         """Depthwise outputs per input channel."""
-        return self.c.desc.channel_multiplier
+        return self.c.desc.channel_multiplier if self.c.kind != CSEP_CONV else 1
 
     @property
     def strides(self):

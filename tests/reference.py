@@ -92,8 +92,22 @@ def pointwise_conv2d(x, pw, bias=None, **end):
     return finish(np.asarray(x, np.float64) @ pw.reshape(pw.shape[-2:]), bias, **end)
 
 
-def conv2d(x, w, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), **end):
+def conv2d(x, w, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), groups=1, **end):
     x, w = np.asarray(x, np.float64), np.asarray(w, np.float64)
+    if groups > 1:
+        c, co = x.shape[3] // groups, w.shape[3] // groups
+        each = [
+            conv2d(
+                x[..., g * c : (g + 1) * c],
+                w[..., g * co : (g + 1) * co],
+                None,
+                strides,
+                padding,
+                dilations,
+            )
+            for g in range(groups)
+        ]
+        return finish(np.concatenate(each, 3), bias, **end)
     kernel = w.shape[:2]
     out = output_size(x, kernel, strides, padding, dilations)
     y = np.zeros((x.shape[0], *out, w.shape[3]))

@@ -269,6 +269,7 @@ def conv2d(
     padding="VALID",
     *,
     dilations=1,
+    groups=1,
     activation=None,
     residual=None,
     data_format="NHWC",
@@ -290,6 +291,7 @@ def conv2d(
     {w}
     {bias}
     {slide}
+    {groups}
     {activation}
     {call}
     {data_format}
@@ -337,4 +339,6 @@ def conv2d(
         data_format,
         out,
         num_threads,
+        False,
+        groups,
     )

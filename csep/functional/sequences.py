@@ -183,6 +183,7 @@ def conv1d(
     padding="VALID",
     *,
     dilations=1,
+    groups=1,
     activation=None,
     residual=None,
     data_format="NHWC",
@@ -204,6 +205,7 @@ def conv1d(
         Weights.
     {bias}
     {slide_1d}
+    {groups}
     {activation}
     {call}
     {data_format_1d}
@@ -251,4 +253,6 @@ def conv1d(
         data_format,
         out,
         num_threads,
+        False,
+        groups,
     )

@@ -44,6 +44,7 @@ def from_keras(layer: Any) -> Operator:
         op = csep.from_keras(model.get_layer("conv_dw_1"))
     """
     kind, arguments = operator_arguments(layer)
-    if kind == "Conv2D" and arguments["w"].shape[:2] == arguments["strides"] == (1, 1):
+    ones = kind == "Conv2D" and arguments["w"].shape[:2] == arguments["strides"] == (1, 1)
+    if ones and "groups" not in arguments:
         kind, arguments = "PointwiseConv2D", pointwise_arguments(arguments)
     return _OPERATORS[kind](**arguments)

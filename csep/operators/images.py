@@ -201,6 +201,7 @@ class Conv2D(Operator):
     {w}
     {bias}
     {slide}
+    {groups}
     {activation}
     {data_format}
 
@@ -224,6 +225,7 @@ class Conv2D(Operator):
     __slots__ = ()
     _name = "Conv2D"
     _weights: ClassVar[dict[str, str]] = {"w": "matrix", "bias": "bias"}
+    _settings = (*Operator._settings, "groups")
 
     def __init__(
         self,
@@ -233,6 +235,7 @@ class Conv2D(Operator):
         padding="VALID",
         *,
         dilations=1,
+        groups=1,
         activation=None,
         data_format="NHWC",
     ) -> None:
@@ -245,4 +248,10 @@ class Conv2D(Operator):
             dilations=dilations,
             activation=activation,
             data_format=data_format,
+            groups=groups,
         )
+
+    @property
+    def groups(self) -> int:
+        """Groups that both kinds of channels are cut into."""
+        return self._plan.groups

@@ -203,7 +203,7 @@ def operator_arguments(layer: Any) -> tuple[str, dict[str, Any]]:
         kind, changed = _ungrouped(layer, kind, arguments.pop("w"))
         arguments |= changed
     elif groups != 1:
-        raise ValueError(f"layer: expected groups=1 or one group a channel, got {groups}")
+        arguments["groups"] = groups
     return kind, arguments
 
 
@@ -215,10 +215,11 @@ def pointwise_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     ValueError
         If it is no convolution of pixels by themselves.
     """
-    w, strides = arguments["w"], arguments["strides"]
-    if w.shape[:2] != (1, 1) or strides != (1, 1):
+    w, strides, groups = arguments["w"], arguments["strides"], arguments.get("groups", 1)
+    if w.shape[:2] != (1, 1) or strides != (1, 1) or groups != 1:
         raise ValueError(
-            f"layer: expected kernel_size and strides 1, got {w.shape[:2]} and {strides}"
+            f"layer: expected kernel_size, strides and groups 1, got {w.shape[:2]}, {strides} and "
+            f"{groups}"
         )
     names = ("bias", "activation", "data_format")
     return {"pw": w} | {name: arguments[name] for name in names if name in arguments}

@@ -71,6 +71,7 @@ class Operator:
         activation: object,
         data_format: object,
         shared_kernel: object = False,
+        groups: object = 1,
     ) -> None:
         """Make the plan."""
         plan = _core.Plan(
@@ -87,6 +88,7 @@ class Operator:
             activation,
             data_format,
             shared_kernel,
+            groups,
         )
         object.__setattr__(self, "_plan", plan)
 
@@ -280,7 +282,8 @@ class Operator:
         ValueError
             If no such x can be convolved.
         """
-        return self._macs(input_shape, self._name)
+        macs = self._macs(input_shape, self._name)
+        return None if macs is None else macs // self._plan.groups
 
     def _macs(self, input_shape: Shape, name: str) -> int | None:
         """Return the multiply-adds of an operator of that name and of these sizes."""
@@ -303,6 +306,8 @@ class Operator:
         plan = self._plan
         kernel = "x".join(map(str, self.kernel_size))
         parts = [f"{kernel}, {plan.channels or 'C'} -> {plan.filters or 'C'}"]
+        if plan.groups > 1:
+            parts.append(f"groups={plan.groups}")
         if plan.channel_multiplier > 1:
             parts.append(f"channel_multiplier={plan.channel_multiplier}")
         ones = self._sides((1, 1))

@@ -154,6 +154,7 @@ class Conv1D(Operator):
         Weights.
     {bias}
     {slide_1d}
+    {groups}
     {activation}
     {data_format_1d}
 
@@ -178,6 +179,7 @@ class Conv1D(Operator):
     _name = "Conv1D"
     _rank = 3
     _weights: ClassVar[dict[str, str]] = {"w": "matrix", "bias": "bias"}
+    _settings = (*Operator._settings, "groups")
 
     def __init__(
         self,
@@ -187,6 +189,7 @@ class Conv1D(Operator):
         padding="VALID",
         *,
         dilations=1,
+        groups=1,
         activation=None,
         data_format="NHWC",
     ) -> None:
@@ -199,4 +202,10 @@ class Conv1D(Operator):
             dilations=dilations,
             activation=activation,
             data_format=data_format,
+            groups=groups,
         )
+
+    @property
+    def groups(self) -> int:
+        """Groups that both kinds of channels are cut into."""
+        return self._plan.groups

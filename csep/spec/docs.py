@@ -19,7 +19,7 @@ _PARTS = {
     Pointwise weights.""",
     "pw_alone": """pw : (1, 1, C, CO) or (C, CO) array_like
     Pointwise weights, float64 for float64 images, else any of float32, float16, bfloat16.""",
-    "w": """w : (kh, kw, C, CO) array_like
+    "w": """w : (kh, kw, C / groups, CO) array_like
     Weights, float64 for float64 images, else any of float32, float16, bfloat16.""",
     "bias": """bias : (CO,) array_like, optional
     Added to every output pixel.""",
@@ -56,6 +56,9 @@ depthwise_activation : str or (str, float), optional
     "data_format_1d": """data_format : str
     ``"NHWC"``, ``"NWC"``, ``"NLC"`` or ``"channels_last"``; ``"NCHW"``, ``"NCW"``, ``"NCL"`` or
     ``"channels_first"``.""",
+    "groups": """groups : int
+    Input and output channels are cut into so many groups, and outputs see the inputs of their own:
+    ``w`` has C / groups input channels.  With as many groups as channels it is depthwise.""",
     "shared_kernel": """shared_kernel : bool
     Says that ``dw`` of shape ``(kh, kw, 1, M)`` is meant for all channels where M is a multiple of
     their number: that could as well be the order of JAX, Flax and TFLite.""",

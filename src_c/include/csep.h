@@ -88,6 +88,8 @@ typedef struct csep_conv_desc {
     int64_t in_channels;        /* C */
     int64_t channel_multiplier; /* M: depthwise outputs per input channel; CSEP_CONV: 1 */
     int64_t out_channels;       /* CO */
+    int64_t groups; /* CSEP_CONV: both kinds of channels are cut into so many groups, and
+                     * outputs see the inputs of their own group; 0 is 1 */
     int64_t kernel_h, kernel_w;
     int64_t stride_h, stride_w;
     int64_t dilation_h, dilation_w;
@@ -100,7 +102,7 @@ typedef struct csep_weights {
     const void *dw;      /* (kernel_h, kernel_w, in_channels or 1, channel_multiplier) */
     const void *dw_bias; /* (in_channels * channel_multiplier) or NULL; CSEP_SEPARABLE only */
     const void *pw;      /* CSEP_SEPARABLE: (in_channels * channel_multiplier, out_channels) */
-    const void *w;       /* CSEP_CONV: (kernel_h, kernel_w, in_channels, out_channels) */
+    const void *w;       /* CSEP_CONV: (kernel_h, kernel_w, in_channels / groups, out_channels) */
     const void *bias;    /* (out_channels) or NULL */
 } csep_weights;
 

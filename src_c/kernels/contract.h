@@ -42,7 +42,7 @@ typedef struct csep_stage_job {
     int64_t dilation;      /* input columns between taps, >= 1 */
     int64_t taps;          /* kernel columns, >= 1 */
     int64_t kernel_rows;   /* rows of the whole kernel, >= 1 */
-    int64_t in_channels;   /* im2col: C */
+    int64_t in_channels;   /* im2col: C, <= col_step */
     int64_t first_channel; /* the input channel that line.x is at */
     int64_t multiplier;    /* channel multiplier M, >= 1 */
     const void *w;         /* packed [block][kernel_rows][taps][vl] */

@@ -54,7 +54,7 @@ static int64_t channels_under(const csep_plan *p, int64_t group)
 {
     const int64_t m = p->desc.channel_multiplier, c = p->desc.in_channels;
     if (p->desc.kind == CSEP_CONV)
-        return c;
+        return c / p->groups;
     return min64(c, m == 1 ? group : group / m + 2);
 }
 
@@ -71,7 +71,7 @@ int64_t csep_staged_output_bytes(const csep_plan *p, const csep_schedule *s, cse
     const int64_t columns = p->form == CSEP_NO_PRODUCT
                                 ? group
                                 : min64(ceil_div(s->panels, s->splits) * width,
-                                        round_up(p->desc.out_channels, p->kernels->vl));
+                                        round_up(p->group_columns, p->kernels->vl));
     return tile.rows * tile.columns * columns * p->kernels->size;
 }
 

@@ -33,8 +33,10 @@ void csep_count_part_bytes(const csep_conv_desc *d, const csep_kernels *kernels,
             n->lane = round_up(padded * (int64_t)sizeof(int32_t), ALIGNMENT);
     }
     if (has_product) {
-        n->bias = round_up(round_up(d->out_channels, vl) * size, ALIGNMENT);
-        n->product = round_up(depth * round_up(d->out_channels, vl) * size, ALIGNMENT);
+        const int64_t groups = csep_groups(d), columns = d->out_channels / groups;
+        /* A group's last vector of bias may reach beyond it. */
+        n->bias = round_up((d->out_channels + vl) * size, ALIGNMENT);
+        n->product = round_up(groups * depth * round_up(columns, vl) * size, ALIGNMENT);
     }
 }
 
@@ -96,11 +98,21 @@ void csep_pack_small_parts(const csep_plan *p, const csep_weights *weights,
         pack_bias(p, weights->bias, d->out_channels, p->bias, bytes->bias);
 }
 
+int64_t csep_group_elements(const csep_plan *p)
+{
+    return p->depth * round_up(p->group_columns, p->kernels->vl);
+}
+
 void csep_pack_product(const csep_plan *p, const void *matrix, void *panels)
 {
     const int size = p->kernels->size;
     const int64_t co = p->desc.out_channels, width = p->panel_vectors * p->kernels->vl;
-    for (int64_t first = 0; first < co; first += width)
-        p->kernels->pack_panel(at(matrix, first, size), co, p->depth, min64(width, co - first),
-                               at_mut(panels, first * p->depth, size));
+    const int64_t columns = p->group_columns;
+    for (int64_t group = 0; group < p->groups; group++) {
+        void *own = at_mut(panels, csep_group_elements(p) * group, size);
+        for (int64_t first = 0; first < columns; first += width)
+            p->kernels->pack_panel(at(matrix, group * columns + first, size), co, p->depth,
+                                   min64(width, columns - first),
+                                   at_mut(own, first * p->depth, size));
+    }
 }

@@ -14,7 +14,10 @@ const void *csep_matrix_of(const csep_conv_desc *desc, const csep_weights *weigh
 void csep_pack_small_parts(const csep_plan *plan, const csep_weights *weights,
                            const csep_part_bytes *bytes);
 
-/* All panels of a matrix (K, CO), one after the other. */
+/* Elements of a group's panels. */
+int64_t csep_group_elements(const csep_plan *plan);
+
+/* All panels of a matrix (K, CO), group by group, one after the other. */
 void csep_pack_product(const csep_plan *plan, const void *matrix, void *panels);
 
 #endif

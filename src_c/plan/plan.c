@@ -37,6 +37,8 @@ static void fill_plan(csep_plan *p, const csep_conv_desc *d, const csep_part_byt
         .kernels = kernels,
         .first_stage = choose_first_stage(kernels, d),
         .depth = csep_depth(d),
+        .groups = csep_groups(d),
+        .group_columns = d->out_channels / csep_groups(d),
         .panel_vectors = kernels->panel_vectors,
         .dw_blocks = n->dw_blocks,
         .dw = memory,
@@ -91,6 +93,8 @@ static csep_product_form choose_temporary_form(const csep_conv_desc *d, int64_t 
 {
     if (d->kind == CSEP_DEPTHWISE)
         return CSEP_NO_PRODUCT;
+    if (csep_groups(d) > 1)
+        return CSEP_PACKED;
     if (d->out_channels % vl == 0 && product_bytes <= UNPACKED_BYTES)
         return CSEP_UNPACKED;
     return product_bytes > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS ? CSEP_PACKED_IN_PRODUCT

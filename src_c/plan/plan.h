@@ -8,7 +8,7 @@
 /* Where the weights of the product are when tiles are multiplied. */
 typedef enum csep_product_form {
     CSEP_NO_PRODUCT,
-    CSEP_PACKED,            /* panels of [K][vectors * vl], zero-padded columns */
+    CSEP_PACKED,            /* panels of [K][vectors * vl], zero-padded columns, group by group */
     CSEP_UNPACKED,          /* the caller's matrix, read as it lies: small, and of whole vectors */
     CSEP_PACKED_IN_PRODUCT, /* the caller's matrix: each job packs some rows when it needs them */
 } csep_product_form;
@@ -20,8 +20,10 @@ struct csep_plan {
     const csep_kernels *kernels;
     csep_stage_fn first_stage; /* depthwise or im2col */
     csep_product_form form;
-    int64_t depth;         /* K, channels of the first stage: C * M, or kernel_h * kernel_w * C */
-    int64_t panel_vectors; /* vectors of a panel; the last may be narrower */
+    int64_t depth;  /* K, channels of the first stage: C * M, or kernel_h * kernel_w * C */
+    int64_t groups; /* of an ordinary convolution, each with a K and panels of its own; else 1 */
+    int64_t group_columns; /* outputs of a group, CO / groups */
+    int64_t panel_vectors; /* vectors of a panel; a group's last may be narrower */
     int64_t bytes;         /* of the block that holds this struct and all packed weights */
     int64_t dw_blocks;     /* blocks of dw: K / vl rounded up, or fewer where they repeat */
     void *dw;              /* [dw_blocks][kernel_h][kernel_w][vl], zero-padded */

@@ -21,8 +21,8 @@ static double pixel_cost(const csep_plan *p)
 {
     const csep_conv_desc *d = &p->desc;
     const double taps = d->kind == CSEP_CONV ? 1.0 : (double)(d->kernel_h * d->kernel_w);
-    const double columns = d->kind == CSEP_DEPTHWISE ? 0.0 : (double)d->out_channels;
-    return (double)p->depth * (taps * DEPTHWISE_COST + columns);
+    const double columns = d->kind == CSEP_DEPTHWISE ? 0.0 : (double)p->group_columns;
+    return (double)p->groups * (double)p->depth * (taps * DEPTHWISE_COST + columns);
 }
 
 /* How many ranges the panels are cut into: each range repeats the first stage, but lets threads
@@ -93,11 +93,12 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     const int has_product = p->form != CSEP_NO_PRODUCT;
     const int64_t weight_bytes =
         has_product ? p->depth * p->desc.out_channels * p->kernels->size : 0;
-    s->panels = has_product ? ceil_div(p->desc.out_channels, width) : 1;
-    s->panels_outer = weight_bytes > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
+    s->groups = p->groups;
+    s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
+    s->panels_outer = weight_bytes / p->groups > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = g->input.dtype != p->desc.dtype || g->input.layout != CSEP_NHWC;
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
-    s->splits = s->threads > 1 ? choose_splits(p, s) : 1;
+    s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);
     lay_out(p, g, tile, s);
     s->threads = (int)min64(s->threads, csep_jobs(s));

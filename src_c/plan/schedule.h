@@ -13,8 +13,9 @@ typedef struct csep_schedule {
     int64_t rows;         /* batch * out_h; 0: there is nothing to do, and nothing below is set */
     int64_t row_tiles;    /* the rows are dealt evenly to this many tiles */
     int64_t column_tiles; /* parts of a row; more than 1 only where a tile is within one row */
-    int64_t splits;       /* ranges of panels */
-    int64_t panels;
+    int64_t splits;       /* ranges of a group's panels */
+    int64_t panels;       /* of a group */
+    int64_t groups;
     int64_t depth_chunk; /* KC: channels of K in scratch at a time, a multiple of vl */
     int64_t a_step;      /* elements between channel blocks in scratch */
     int64_t rows_packed; /* CSEP_PACKED_IN_PRODUCT: rows of a panel that are packed at a time, a
@@ -36,7 +37,7 @@ void csep_make_schedule(const csep_plan *plan, const csep_geometry *geometry, in
 /* What the threads of a call share out: each a tile for a range of panels. */
 static inline int64_t csep_jobs(const csep_schedule *s)
 {
-    return s->row_tiles * s->column_tiles * s->splits;
+    return s->row_tiles * s->column_tiles * s->splits * s->groups;
 }
 
 #endif

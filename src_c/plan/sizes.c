@@ -33,6 +33,9 @@ csep_status csep_check_desc(const csep_conv_desc *d)
         return CSEP_BAD_ARGUMENT;
     if (d->kind == CSEP_CONV && (d->channel_multiplier != 1 || d->shared_kernel))
         return CSEP_BAD_ARGUMENT;
+    if (d->groups != 0 && (!in_range(d->groups, 1) || (d->groups > 1 && d->kind != CSEP_CONV) ||
+                           d->in_channels % d->groups || d->out_channels % d->groups))
+        return CSEP_BAD_ARGUMENT;
     if (d->kind == CSEP_DEPTHWISE && d->out_channels != d->in_channels * d->channel_multiplier)
         return CSEP_BAD_ARGUMENT;
     const int64_t taps[] = {d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier};

@@ -15,10 +15,13 @@ csep_status csep_resolve_sizes(const csep_conv_desc *desc, const csep_input *inp
  * descriptor and sizes of at least 0. */
 void csep_set_same_padding(const csep_conv_desc *desc, csep_input *input);
 
-/* K, the channels of the first stage. */
+/* Groups of an ordinary convolution; 1 for the other kinds. */
+static inline int64_t csep_groups(const csep_conv_desc *d) { return d->groups ? d->groups : 1; }
+
+/* K, the channels of the first stage, of one group. */
 static inline int64_t csep_depth(const csep_conv_desc *d)
 {
-    return d->kind == CSEP_CONV ? d->kernel_h * d->kernel_w * d->in_channels
+    return d->kind == CSEP_CONV ? d->kernel_h * d->kernel_w * (d->in_channels / csep_groups(d))
                                 : d->in_channels * d->channel_multiplier;
 }
 

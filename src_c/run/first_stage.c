@@ -41,7 +41,7 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
     job->dilation = d->dilation_w;
     job->taps = d->kernel_w;
     job->kernel_rows = d->kernel_h;
-    job->in_channels = d->in_channels;
+    job->in_channels = d->in_channels / p->groups;
     job->first_channel = source->first_channel;
     job->multiplier = d->channel_multiplier;
     job->w = p->dw;

@@ -3,19 +3,22 @@
 #include <stddef.h>
 
 #include "plan/arith.h"
+#include "plan/pack.h"
 #include "run/first_stage.h"
 #include "run/staging.h"
 
-/* The first stage of a tile for K channels first .. first + depth - 1, into scratch as A. */
-static void fill_a(const csep_call *c, const csep_tile *t, int64_t first, int64_t depth,
-                   char *scratch)
+/* The first stage of a tile for K channels first .. first + depth - 1 of a group, into scratch as
+ * A.
+ */
+static void fill_a(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
+                   int64_t depth, char *scratch)
 {
     const csep_plan *p = c->plan;
     const csep_schedule *s = c->schedule;
     const int64_t vl = p->kernels->vl;
     for (int64_t k = 0; k < depth; k += s->group) {
         const int64_t channels = min64(depth - k, s->group);
-        const csep_source source = csep_find_source(c, t, first + k, channels, scratch);
+        const csep_source source = csep_find_source(c, t, group, first + k, channels, scratch);
         csep_stage_job job = {
             .a = at_mut(scratch, k / vl * s->a_step, p->kernels->size),
             .a_step = s->a_step,
@@ -96,12 +99,17 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
     const csep_plan *p = c->plan;
     const csep_schedule *s = c->schedule;
     const int size = p->kernels->size;
-    const int64_t split = index / (s->row_tiles * s->column_tiles);
+    const int64_t part = index / (s->row_tiles * s->column_tiles);
+    const int64_t group = part / s->splits, split = part % s->splits;
     const int64_t width = p->panel_vectors * p->kernels->vl, co = p->desc.out_channels;
-    const int64_t first_column = share(s->panels, split, s->splits) * width;
-    const int64_t next_column = min64(share(s->panels, split + 1, s->splits) * width, co);
+    /* Columns of the group. */
+    const int64_t first = share(s->panels, split, s->splits) * width;
+    const int64_t next = min64(share(s->panels, split + 1, s->splits) * width, p->group_columns);
     const int packed = p->form == CSEP_PACKED;
-    const csep_part outputs = csep_output_part(t, first_column, next_column - first_column);
+    const int64_t first_column = group * p->group_columns + first;
+    const int64_t first_weight =
+        packed ? group * csep_group_elements(p) + first * p->depth : first_column;
+    const csep_part outputs = csep_output_part(t, first_column, next - first);
     const csep_destination to = csep_find_destination(c, &outputs, scratch);
 
     csep_pointwise_job job = {
@@ -109,7 +117,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         .a_step = s->a_step,
         .rows = csep_tile_pixels(t),
         .k_total = p->depth,
-        .b = at(p->product, first_column * (packed ? p->depth : 1), size),
+        .b = at(p->product, first_weight, size),
         .b_step = p->form == CSEP_UNPACKED ? co : 0,
         .bias = at(p->bias, first_column, size),
         .c = to.c,
@@ -126,7 +134,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         job.k = min64(p->depth - k, s->depth_chunk);
         job.k_first = k;
         job.finish = k + job.k == p->depth;
-        fill_a(c, t, k, job.k, scratch);
+        fill_a(c, t, group, k, job.k, scratch);
         if (p->form == CSEP_PACKED_IN_PRODUCT)
             pack_and_multiply(c, job, scratch + s->packed_at);
         else

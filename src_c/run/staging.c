@@ -59,13 +59,18 @@ static outside output_like(const csep_call *c, const void *load, void *store)
     return (outside){load, store, g->out_h, g->out_w, c->plan->desc.out_channels};
 }
 
-csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t first,
+csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
                              int64_t channels, char *scratch)
 {
     const csep_conv_desc *d = &c->plan->desc;
     const csep_input *in = &c->geometry->input;
-    if (!c->schedule->staged || c->schedule->input_converted)
-        return (csep_source){c->x, 0, 0, in->width, 0, d->in_channels};
+    /* An ordinary convolution sees all channels of its group at once. */
+    const int64_t group_channels = d->in_channels / c->plan->groups;
+    const int64_t group_first = group * group_channels;
+    if (!c->schedule->staged || c->schedule->input_converted) {
+        const void *x = at(c->x, group_first, c->plan->kernels->size);
+        return (csep_source){x, 0, 0, in->width, 0, d->in_channels};
+    }
 
     const int64_t m = d->channel_multiplier;
     const int64_t column = t->column * d->stride_w - in->pad_left;
@@ -74,8 +79,8 @@ csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t fir
     csep_part n = {.row = csep_first_input_row(c, t->row), .column = max64(column, 0)};
     n.rows = csep_end_input_row(c, t->row_end - 1) - n.row;
     n.columns = min64(column_end, in->width) - n.column;
-    n.channel = d->kind == CSEP_CONV ? 0 : first / m;
-    n.channels = d->kind == CSEP_CONV ? d->in_channels : (first + channels - 1) / m + 1 - n.channel;
+    n.channel = d->kind == CSEP_CONV ? group_first : first / m;
+    n.channels = d->kind == CSEP_CONV ? group_channels : (first + channels - 1) / m + 1 - n.channel;
     void *inside = scratch + c->schedule->input_at;
     const outside x = input_of(c);
     if (n.rows > 0 && n.columns > 0)

@@ -33,9 +33,9 @@ static inline csep_part csep_output_part(const csep_tile *t, int64_t channel, in
                        channels};
 }
 
-/* The input of a tile for `channels` channels of the first stage from `first` on. */
-csep_source csep_find_source(const csep_call *call, const csep_tile *tile, int64_t first,
-                             int64_t channels, char *scratch);
+/* The input of a tile for `channels` channels of the first stage from `first` on, of a group. */
+csep_source csep_find_source(const csep_call *call, const csep_tile *tile, int64_t group,
+                             int64_t first, int64_t channels, char *scratch);
 
 /* Where these outputs go; the residual is staged at once. */
 csep_destination csep_find_destination(const csep_call *call, const csep_part *outputs,

@@ -11,7 +11,7 @@ static void run_depthwise(const csep_call *c, const csep_tile *t, char *scratch)
     const csep_plan *p = c->plan;
     for (int64_t k = 0; k < p->depth; k += c->schedule->group) {
         const int64_t channels = min64(p->depth - k, c->schedule->group);
-        const csep_source source = csep_find_source(c, t, k, channels, scratch);
+        const csep_source source = csep_find_source(c, t, 0, k, channels, scratch);
         const csep_part outputs = csep_output_part(t, k, channels);
         const csep_destination to = csep_find_destination(c, &outputs, scratch);
         csep_stage_job job = {

@@ -71,12 +71,16 @@ def calls(draw, kind):
         size.append(draw(st.integers(low, low + 20)))
     c = draw(st.integers(1, 40))
     m = draw(st.integers(1, 5)) if kind in {"separable", "depthwise"} else 1
+    groups = draw(st.sampled_from([1, 1, 2, 3, 5])) if kind == "conv" else 1
+    c *= groups
+    filters = draw(st.integers(1, 70 // groups))
     return {
         "kind": kind,
         "shape": (draw(st.integers(0, 3)), *size, c),
         "kernel": kernel,
         "multiplier": m,
-        "out_channels": c * m if kind == "depthwise" else draw(st.integers(1, 70)),
+        "groups": groups,
+        "out_channels": c * m if kind == "depthwise" else filters * groups,
         "shared": draw(st.booleans()),
         "bias": draw(st.booleans()),
         "depthwise_bias": draw(st.booleans()),
@@ -112,7 +116,7 @@ class Case:
         if kind == "pointwise":
             weights.append(array(c, filters))
         if kind == "conv":
-            weights.append(array(*call["kernel"], c, filters))
+            weights.append(array(*call["kernel"], c // call.get("groups", 1), filters))
         self.x = rng.standard_normal(call["shape"]).astype(dtype)
         self.weights = [*weights, array(filters) if call["bias"] else None]
         arguments = {"activation": call["activation"]}
@@ -124,6 +128,8 @@ class Case:
                 "depthwise_bias": bias,
                 "depthwise_activation": call["depthwise_activation"],
             }
+        if kind == "conv":
+            arguments["groups"] = call.get("groups", 1)
         formula = getattr(reference, kind + "_conv2d" if kind != "conv" else "conv2d")
         plain = formula(self.x, *self.weights, **arguments | {"activation": None})
         self.residual = None
@@ -259,6 +265,45 @@ def test_padding_of_conv2d_holds_zeros():
     x = np.ones((1, 3, 3, 2), "f4")
     y = csep.conv2d(x, np.ones((3, 3, 2, 1), "f4"), padding="SAME")[0, :, :, 0]
     np.testing.assert_array_equal(y, [[8, 12, 8], [12, 18, 12], [8, 12, 8]])
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize(
+    ("groups", "c", "co"), [(2, 48, 64), (8, 192, 192), (3, 3, 51), (64, 64, 128)]
+)
+def test_groups_of_any_size(groups, c, co, dtype, layout):
+    """RegNet's, ResNeXt's, and a group for each channel."""
+    rng = np.random.default_rng(groups)
+    x = rng.standard_normal((2, 15, 14, c)).astype(dtype)
+    w = rng.standard_normal((3, 3, c // groups, co)).astype("f8" if dtype == "f8" else "f4")
+    how = {"strides": (2, 1), "padding": "SAME", "groups": groups}
+    expected = reference.conv2d(x, w, None, **how, activation="relu")
+    terms = reference.largest_terms(reference.conv2d, x, w, **how)
+    turn = (
+        (lambda a: np.ascontiguousarray(np.moveaxis(a, 3, 1))) if layout == "NCHW" else lambda a: a
+    )
+    arguments = how | {"activation": "relu", "data_format": layout}
+    y = csep.conv2d(turn(x), w, None, **arguments, num_threads=1)
+    close(y, turn(expected), np.dtype(dtype), terms)
+    op = csep.Conv2D(w, None, **arguments)
+    for threads in (1, 2, 3, 7):
+        np.testing.assert_array_equal(op(turn(x), num_threads=threads), y)
+    np.testing.assert_array_equal(op(turn(x)[1:]), y[1:])
+    assert op.macs(turn(x).shape) == 2 * 8 * 14 * 9 * (c // groups) * co
+    assert op.count_params() == w.size
+
+
+def test_groups_that_do_not_divide():
+    x, w = np.ones((1, 5, 5, 6), "f4"), np.ones((3, 3, 2, 9), "f4")
+    assert csep.conv2d(x, w, groups=3).shape == (1, 3, 3, 9)
+    with pytest.raises(ValueError, match=r"^groups: expected a divisor of the 9 outputs .*got 2"):
+        csep.conv2d(x, w, groups=2)
+    with pytest.raises(ValueError, match=r"^x: expected 18 channels .*got shape"):
+        csep.conv2d(x, w, groups=9)
+    for bad, error in ((0, ValueError), (-1, ValueError), (2.0, TypeError), (True, TypeError)):
+        with pytest.raises(error, match=r"^groups: expected .*got"):
+            csep.Conv2D(w, groups=bad)
 
 
 def test_half_precision_is_rounded_once():

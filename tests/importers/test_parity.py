@@ -156,7 +156,6 @@ def test_batch_normalisation_of_keras():
         (lambda: keras.layers.Conv2DTranspose(4, 3), TypeError),
         (keras.layers.LayerNormalization, TypeError),
         (lambda: keras.layers.Conv1DTranspose(4, 3), TypeError),
-        (lambda: keras.layers.Conv2D(4, 3, groups=2), ValueError),
         (lambda: keras.layers.Conv2D(4, 3, activation="softmax"), ValueError),
         (lambda: keras.layers.Conv2D(4, 3, activation=lambda v: v * 2), ValueError),
     ],
@@ -205,6 +204,22 @@ def test_a_group_for_each_channel_is_depthwise(multiplier):
     expected = layer(x)
     op = csep.from_keras(layer)
     assert type(op) is csep.DepthwiseConv2D
+    close(op(x), expected)
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "Conv1D"])
+@pytest.mark.parametrize("groups", [2, 4])
+def test_groups(kind, groups):
+    layer = getattr(keras.layers, kind)(12, 3, padding="same", groups=groups, activation="relu")
+    x = (
+        draw(np.random.default_rng(4), 2, 12, 8)
+        if kind == "Conv1D"
+        else draw(np.random.default_rng(4), 2, 12, 11, 8)
+    )
+    expected = layer(x)
+    op = csep.from_keras(layer)
+    assert type(op).__name__ == kind
+    assert op.groups == groups
     close(op(x), expected)
 
 

@@ -88,6 +88,13 @@ static void small_sizes(input *in, csep_conv_desc *d, csep_input *s)
     d->channel_multiplier = d->kind == CSEP_CONV ? 1 : take(in, 1, 4);
     d->out_channels =
         d->kind == CSEP_DEPTHWISE ? d->in_channels * d->channel_multiplier : take(in, 1, 70);
+    if (d->kind == CSEP_CONV) {
+        d->groups = take(in, 0, 4);
+        const int64_t groups = d->groups ? d->groups : 1;
+        d->in_channels = d->in_channels / groups * groups + (d->in_channels < groups ? groups : 0);
+        d->out_channels =
+            d->out_channels / groups * groups + (d->out_channels < groups ? groups : 0);
+    }
     d->kernel_h = take(in, 1, 7);
     d->kernel_w = take(in, 1, 7);
     d->stride_h = take(in, 1, 4);
@@ -113,13 +120,14 @@ static void small_sizes(input *in, csep_conv_desc *d, csep_input *s)
 static void any_field(input *in, csep_conv_desc *d, csep_input *s)
 {
     int64_t *const sizes[] = {&d->in_channels,  &d->channel_multiplier,
-                              &d->out_channels, &d->kernel_h,
-                              &d->kernel_w,     &d->stride_h,
-                              &d->stride_w,     &d->dilation_h,
-                              &d->dilation_w,   &s->batch,
-                              &s->height,       &s->width,
-                              &s->pad_top,      &s->pad_bottom,
-                              &s->pad_left,     &s->pad_right};
+                              &d->out_channels, &d->groups,
+                              &d->kernel_h,     &d->kernel_w,
+                              &d->stride_h,     &d->stride_w,
+                              &d->dilation_h,   &d->dilation_w,
+                              &s->batch,        &s->height,
+                              &s->width,        &s->pad_top,
+                              &s->pad_bottom,   &s->pad_left,
+                              &s->pad_right};
     int *const numbers[] = {(int *)&d->kind,
                             (int *)&d->dtype,
                             &d->shared_kernel,
@@ -167,6 +175,10 @@ static int may_be(const csep_conv_desc *d, const csep_input *s)
     right &= d->dtype == CSEP_F64
                  ? s->dtype == CSEP_F64
                  : d->dtype == CSEP_F32 && s->dtype != CSEP_F64 && (unsigned)s->dtype <= CSEP_BF16;
+    right &= d->groups >= 0 && d->groups <= CSEP_MAX_STEP;
+    if (d->groups > 0)
+        right &= (d->groups == 1 || d->kind == CSEP_CONV) && d->in_channels % d->groups == 0 &&
+                 d->out_channels % d->groups == 0;
     if (d->kind == CSEP_CONV)
         right &= d->channel_multiplier == 1 && !d->shared_kernel;
     if (d->kind == CSEP_DEPTHWISE)

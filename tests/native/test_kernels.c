@@ -278,7 +278,7 @@ static void depthwise(const csep_depthwise_entry *entry)
 static void im2col(void)
 {
     const int64_t c = draw(1, 2 * vl + 1);
-    stage s = any_stage(0, 0, c);
+    stage s = any_stage(0, 0, c + draw(0, 5)); /* a group of the input's channels, or all */
     csep_stage_job *j = &s.job;
     const int64_t total = j->kernel_rows * j->taps * c;
     j->in_channels = c;

@@ -54,6 +54,8 @@ static double product(const problem *p, int64_t b, int64_t i, int64_t j, int64_t
 {
     const csep_conv_desc *d = &p->d;
     const void *w = p->weights.w;
+    const int64_t groups = d->groups ? d->groups : 1, own = d->in_channels / groups;
+    const int64_t first = k / (d->out_channels / groups) * own;
     double sum = 0;
     if (d->kind == CSEP_SEPARABLE) {
         for (int64_t c = 0; c < d->in_channels * d->channel_multiplier; c++)
@@ -62,11 +64,10 @@ static double product(const problem *p, int64_t b, int64_t i, int64_t j, int64_t
     }
     for (int64_t di = 0; di < d->kernel_h; di++)
         for (int64_t dj = 0; dj < d->kernel_w; dj++)
-            for (int64_t q = 0; q < d->in_channels; q++)
+            for (int64_t q = 0; q < own; q++)
                 sum += input(p, b, i * d->stride_h + di * d->dilation_h - p->s.pad_top,
-                             j * d->stride_w + dj * d->dilation_w - p->s.pad_left, q) *
-                       get(d->dtype, w,
-                           ((di * d->kernel_w + dj) * d->in_channels + q) * d->out_channels + k);
+                             j * d->stride_w + dj * d->dilation_w - p->s.pad_left, first + q) *
+                       get(d->dtype, w, ((di * d->kernel_w + dj) * own + q) * d->out_channels + k);
     return sum;
 }
 
@@ -113,6 +114,11 @@ static int draw_sizes(problem *p)
     }
     if (d->kind == CSEP_SEPARABLE)
         d->depthwise_activation = draw_activation();
+    if (d->kind == CSEP_CONV && draw(0, 1)) {
+        d->groups = draw(1, 5);
+        d->in_channels = d->groups * draw(1, 9);
+        d->out_channels = d->groups * draw(1, 20);
+    }
     if (d->kind == CSEP_DEPTHWISE)
         d->out_channels = d->in_channels * d->channel_multiplier;
     p->s.batch = draw(1, 2);
@@ -176,7 +182,8 @@ static int random_geometry(void)
     if (d->kind == CSEP_SEPARABLE)
         p.weights.pw = random_array(d->dtype, depth * d->out_channels);
     if (d->kind == CSEP_CONV)
-        p.weights.w = random_array(d->dtype, taps * d->in_channels * d->out_channels);
+        p.weights.w = random_array(d->dtype, taps * d->in_channels / (d->groups ? d->groups : 1) *
+                                                 d->out_channels);
     if (draw(0, 1))
         p.weights.bias = random_array(d->dtype, d->out_channels);
     const size_t bytes = (size_t)(outputs * bytes_of(s->dtype));
@@ -356,6 +363,8 @@ static void scratch_of_large_depths(void)
                                 .kernels = kernels,
                                 .form = forms[draw(0, 1)],
                                 .depth = csep_depth(&d),
+                                .groups = 1,
+                                .group_columns = d.out_channels,
                                 .panel_vectors = kernels->panel_vectors};
         csep_schedule s;
         csep_make_schedule(&plan, &g, (int)draw(1, 5), &s);
@@ -389,7 +398,7 @@ static void bad_descriptors(void)
             CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
             CHECK(plan == NULL);
         }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 8; i++) {
         bad = good;
         if (i == 0)
             bad.kind = (csep_kind)3;
@@ -401,6 +410,12 @@ static void bad_descriptors(void)
             bad.depthwise_activation.kind = (csep_activation_kind)-1;
         if (i == 4)
             bad.kind = CSEP_DEPTHWISE; /* out_channels is not in_channels */
+        if (i == 5)
+            bad.groups = 2; /* not an ordinary convolution */
+        if (i > 5) {
+            bad.kind = CSEP_CONV;
+            bad.groups = i == 6 ? 2 : -1; /* does not divide 3 outputs; is none */
+        }
         CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
     }
     const int64_t most = CSEP_MAX_STEP;

@@ -3,8 +3,8 @@
  * q.
  *
  * A segment is a run of k that lies in one piece in an input row: all taps of a kernel row where
- * dilation is 1, else one tap.  A block of VL channels is put together from the parts of the
- * segments it covers.  What lies outside the image is zero.
+ * dilation is 1 and the input has no other channels, else one tap.  A block of VL channels is put
+ * together from the parts of the segments it covers.  What lies outside the image is zero.
  */
 #ifndef CSEP_KERNELS_FORWARD_IM2COL_H
 #define CSEP_KERNELS_FORWARD_IM2COL_H
@@ -32,7 +32,7 @@ static void find_pieces(const csep_stage_job *job, const csep_line *line, int64_
     const int64_t total = job->kernel_rows * job->taps * job->in_channels;
     const int64_t end = k + VL < total ? k + VL : total;
     const int64_t row_length = job->width * job->col_step;
-    const int side_by_side = job->dilation == 1;
+    const int side_by_side = job->dilation == 1 && job->col_step == job->in_channels;
     const int64_t length = job->in_channels * (side_by_side ? job->taps : 1);
     found->count = 0;
     found->first = INT64_MIN;
