@@ -38,6 +38,10 @@ cdef extern from "csep.h" nogil:
         CSEP_HARD_SILU
         CSEP_GELU
         CSEP_GELU_TANH
+        CSEP_CLIPPED_RELU
+        CSEP_SELU
+        CSEP_MISH
+        CSEP_SOFTPLUS
 
     ctypedef struct csep_activation:
         csep_activation_kind kind

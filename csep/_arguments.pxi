@@ -51,8 +51,11 @@ ACTIVATIONS = {
     "hard_swish": (CSEP_HARD_SILU, 0.0),
     "gelu": (CSEP_GELU, 0.0),
     "gelu_tanh": (CSEP_GELU_TANH, 0.0),
+    "selu": (CSEP_SELU, 0.0),
+    "mish": (CSEP_MISH, 0.0),
+    "softplus": (CSEP_SOFTPLUS, 0.0),
 }
-cdef tuple WITH_ALPHA = ("elu", "leaky_relu")
+cdef tuple WITH_ALPHA = ("elu", "leaky_relu", "relu")
 
 cdef dict LAYOUTS = {
     "NHWC": CSEP_NHWC,
@@ -218,6 +221,8 @@ cdef int read_activation(value, str name, csep_activation *activation) except -1
     activation.kind, activation.alpha = <csep_activation_kind><int>found[0], found[1]
     if type(value) is tuple:
         activation.alpha = read_alpha(value, name)
+        if activation.kind == CSEP_RELU:
+            activation.kind = CSEP_CLIPPED_RELU
     return 0
 
 
@@ -244,6 +249,8 @@ cdef object activation_name(const csep_activation *activation):
     """What `read_activation` turns into this; None for linear."""
     if activation.kind == CSEP_LINEAR:
         return None
+    if activation.kind == CSEP_CLIPPED_RELU:
+        return "relu", activation.alpha
     for name, (number, alpha) in ACTIVATIONS.items():
         if number == <int>activation.kind:
             return name if alpha == activation.alpha else (name, activation.alpha)

@@ -132,6 +132,8 @@ def largest_terms(formula, x, *weights, depthwise_bias=None, **arguments):
     return formula(absolute(x), *map(absolute, weights), **arguments).max(initial=1e-30)
 
 
+SELU, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
+
 erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
@@ -145,7 +147,7 @@ def relu6(v):
 
 ACTIVATIONS = {
     "linear": lambda v: v,
-    "relu": lambda v: np.maximum(v, 0),
+    "relu": lambda v, top=np.inf: np.minimum(np.maximum(v, 0), top),
     "relu6": relu6,
     "leaky_relu": lambda v, slope=0.2: np.where(v > 0, v, slope * v),
     "elu": lambda v, alpha=1.0: np.where(v > 0, v, alpha * np.expm1(v)),
@@ -157,6 +159,9 @@ ACTIVATIONS = {
     "hard_silu": lambda v: v * (relu6(v + 3) / 6),
     "hard_swish": lambda v: v * (relu6(v + 3) / 6),
     "gelu": lambda v: v * (erfc(-v / math.sqrt(2)) / 2),
+    "selu": lambda v: SELU * np.where(v > 0, v, SELU_ALPHA * np.expm1(v)),
+    "softplus": lambda v: np.maximum(v, 0) + np.log1p(np.exp(-np.abs(v))),
+    "mish": lambda v: v * np.tanh(np.maximum(v, 0) + np.log1p(np.exp(-np.abs(v)))),
     "gelu_tanh": lambda v: v * logistic(2 * math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)),
 }
 

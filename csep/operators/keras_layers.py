@@ -67,6 +67,9 @@ _ACTIVATIONS = {
     "hard_silu": "hard_silu",
     "hard_swish": "hard_silu",
     "gelu": "gelu",
+    "selu": "selu",
+    "mish": "mish",
+    "softplus": "softplus",
 }
 
 
@@ -130,8 +133,7 @@ def _activation_of_layer(function: Any) -> Any:
         top = config["max_value"]
         if top is None:
             return "relu"
-        if float(top) == 6:
-            return "relu6"
+        return "relu6" if float(top) == 6 else ("relu", float(top))
     return False
 
 

@@ -47,9 +47,10 @@ dilations : int, (int,) or three ints
 depthwise_activation : str or (str, float), optional
     Applied to the depthwise result, in the form of activation.""",
     "activation": """activation : str or (str, float), optional
-    "linear", "relu", "relu6", "leaky_relu" (slope 0.2), "elu", "sigmoid", "tanh", "silu" or
-    "swish", "hard_sigmoid", "hard_silu" or "hard_swish", "gelu" (exact) or "gelu_tanh", as in
-    Keras; ``("leaky_relu", slope)`` and ``("elu", alpha)`` for other numbers than Keras'.""",
+    "linear", "relu", "relu6", "leaky_relu" (slope 0.2), "elu", "selu", "sigmoid", "tanh", "silu"
+    or "swish", "hard_sigmoid", "hard_silu" or "hard_swish", "gelu" (exact) or "gelu_tanh",
+    "mish", "softplus", as in Keras; ``("leaky_relu", slope)`` and ``("elu", alpha)`` for other
+    numbers than Keras', ``("relu", top)`` for a ReLU with a maximum.""",
     "data_format": """data_format : str
     ``"NHWC"`` (or ``"channels_last"``) or ``"NCHW"`` (or ``"channels_first"``): the layout of
     x, residual and the result.  Weights have the same shape in both.""",

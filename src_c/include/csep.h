@@ -61,18 +61,22 @@ typedef enum csep_layout { CSEP_NHWC = 0, CSEP_NCHW = 1 } csep_layout;
 /* v is the sum, bias and residual included; a is alpha. */
 typedef enum csep_activation_kind {
     CSEP_LINEAR = 0,
-    CSEP_RELU = 1,         /* max(v, 0) */
-    CSEP_RELU6 = 2,        /* min(max(v, 0), 6) */
-    CSEP_LEAKY_RELU = 3,   /* v > 0 ? v : a * v */
-    CSEP_ELU = 4,          /* v > 0 ? v : a * (e^v - 1) */
-    CSEP_SIGMOID = 5,      /* 1 / (1 + e^-v) */
-    CSEP_TANH = 6,         /* tanh v */
-    CSEP_SILU = 7,         /* v * sigmoid(v) */
-    CSEP_HARD_SIGMOID = 8, /* relu6(v + 3) / 6 */
-    CSEP_HARD_SILU = 9,    /* v * hard_sigmoid(v) */
-    CSEP_GELU = 10,        /* v * Phi(v), Phi the normal distribution */
-    CSEP_GELU_TANH = 11,   /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
-    CSEP_LAST_ACTIVATION = CSEP_GELU_TANH
+    CSEP_RELU = 1,          /* max(v, 0) */
+    CSEP_RELU6 = 2,         /* min(max(v, 0), 6) */
+    CSEP_LEAKY_RELU = 3,    /* v > 0 ? v : a * v */
+    CSEP_ELU = 4,           /* v > 0 ? v : a * (e^v - 1) */
+    CSEP_SIGMOID = 5,       /* 1 / (1 + e^-v) */
+    CSEP_TANH = 6,          /* tanh v */
+    CSEP_SILU = 7,          /* v * sigmoid(v) */
+    CSEP_HARD_SIGMOID = 8,  /* relu6(v + 3) / 6 */
+    CSEP_HARD_SILU = 9,     /* v * hard_sigmoid(v) */
+    CSEP_GELU = 10,         /* v * Phi(v), Phi the normal distribution */
+    CSEP_GELU_TANH = 11,    /* v * sigmoid(2 * sqrt(2 / pi) * (v + 0.044715 * v^3)) */
+    CSEP_CLIPPED_RELU = 12, /* min(max(v, 0), a) */
+    CSEP_SELU = 13,         /* s * (v > 0 ? v : b * (e^v - 1)), s = 1.0507..., b = 1.6732... */
+    CSEP_MISH = 14,         /* v * tanh(log(1 + e^v)) */
+    CSEP_SOFTPLUS = 15,     /* log(1 + e^v) */
+    CSEP_LAST_ACTIVATION = CSEP_SOFTPLUS
 } csep_activation_kind;
 
 typedef struct csep_activation {

@@ -28,7 +28,7 @@ static const real exp_terms[EXP_TERMS] = {
     0.5f, 0.166666672f, 0.0416666679f, 0.00833333377f, 0.00138888892f, 0.000198412701f,
 };
 
-/* GELU: kernels/shared/fit_gelu.py; below GELU_LOWEST it is 0. */
+/* GELU: kernels/shared/fit_polynomials.py; below GELU_LOWEST it is 0. */
 #define GELU_LOWEST -15.0f
 #define GELU_CENTER 4.0f
 enum { GELU_TERMS = 11 };
@@ -50,5 +50,16 @@ static const real phi_terms[PHI_TERMS] = {
 #define GELU_C1_LOW -4.53406804e-08f
 #define GELU_C3 0.0713548139f
 #define GELU_C3_LOW 2.3988324e-09f
+
+/* log(1 + z) / z in powers of z - 1 / 2: fit_polynomials.py. */
+enum { SOFTPLUS_TERMS = 11 };
+static const real softplus_terms[SOFTPLUS_TERMS] = {
+    0.8109302f,   -0.2885271f,    0.13260975f,   -0.06768762f,   0.03661122f,   -0.020571385f,
+    0.011847756f, -0.0067441044f, 0.0040116906f, -0.0032543435f, 0.0019866966f,
+};
+
+/* SELU's scale, and scale * alpha. */
+#define SELU_SCALE 1.05070099f
+#define SELU_SLOPE 1.75809932f
 
 #endif

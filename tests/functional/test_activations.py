@@ -49,7 +49,9 @@ def errors(y, expected):
 
 @pytest.mark.parametrize("kernel", ["depthwise", "pointwise"])
 @pytest.mark.parametrize(
-    "activation", [*reference.ACTIVATIONS, ("elu", 0.3), ("leaky_relu", 0.01)], ids=str
+    "activation",
+    [*reference.ACTIVATIONS, ("elu", 0.3), ("leaky_relu", 0.01), ("relu", 2.5)],
+    ids=str,
 )
 def test_float32(activation, kernel):
     x = sample(np.float32, np.uint32, 200_000)
@@ -60,13 +62,20 @@ def test_float32(activation, kernel):
     assert worst.max() <= ULP, x[np.isfinite(y)][worst.argmax()]
 
 
-@pytest.mark.parametrize("activation", ["elu", "sigmoid", "tanh", "silu", "hard_silu"])
+@pytest.mark.parametrize(
+    "activation", ["elu", "selu", "sigmoid", "tanh", "silu", "hard_silu", "softplus", "mish"]
+)
 def test_float64(activation):
     x = sample(np.float64, np.uint64, 50_000)
     y = apply(x, activation, "pointwise")
     wide = x.astype(np.longdouble)
     with np.errstate(all="ignore"):
         logistic = 1 / (1 + np.exp(-wide))
+        softplus = np.maximum(wide, 0) + np.log1p(np.exp(-np.abs(wide)))
+        scale, alpha = (
+            np.longdouble("1.0507009873554804934"),
+            np.longdouble("1.6732632423543772848"),
+        )
         clipped = np.minimum(np.maximum(wide + 3, 0), 6) / 6
         expected = {
             "elu": np.where(wide > 0, wide, np.expm1(wide)),
@@ -74,6 +83,9 @@ def test_float64(activation):
             "tanh": np.tanh(wide),
             "silu": wide * logistic,
             "hard_silu": wide * clipped,
+            "selu": scale * np.where(wide > 0, wide, alpha * np.expm1(wide)),
+            "softplus": softplus,
+            "mish": wide * np.tanh(softplus),
         }[activation]
     assert errors(y, expected).max() <= ULP
 

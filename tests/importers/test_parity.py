@@ -33,6 +33,9 @@ ACTIVATIONS = [
     "hard_silu",
     "hard_swish",
     "gelu",
+    "selu",
+    "mish",
+    "softplus",
 ]
 
 
@@ -276,6 +279,11 @@ def test_activation_layers():
         expected = layer(x)
         close(csep.from_keras(layer)(x), expected)
     layer = keras.layers.Conv2D(6, 3, activation=keras.layers.ReLU(max_value=3))
+    expected = layer(x)
+    op = csep.from_keras(layer)
+    assert op.activation == ("relu", 3.0)
+    close(op(x), expected)
+    layer = keras.layers.Conv2D(6, 3, activation=keras.layers.ReLU(threshold=1))
     layer(x)
     with pytest.raises(ValueError, match=r"^layer: expected one of Keras' own activations"):
         csep.from_keras(layer)

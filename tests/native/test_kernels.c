@@ -378,6 +378,13 @@ static long double approximated(csep_activation_kind kind, long double v)
     case CSEP_HARD_SIGMOID: return ramp;
     case CSEP_HARD_SILU: return v * ramp;
     case CSEP_GELU: return v * erfcl(-v / sqrtl(2)) / 2;
+    case CSEP_CLIPPED_RELU: return fminl(fmaxl(v, 0), 1);
+    case CSEP_SELU: {
+        const long double scale = 1.05070098735548049342L, alpha = 1.67326324235437728482L;
+        return scale * (v > 0 ? v : alpha * expm1l(v));
+    }
+    case CSEP_MISH: return v * tanhl(log1pl(expl(v)));
+    case CSEP_SOFTPLUS: return log1pl(expl(v));
     default: return v * logistic(2 * sqrtl(2 / pi) * (v + 0.044715L * v * v * v));
     }
 }

@@ -140,6 +140,42 @@ INLINE vec v_gelu_tanh(vec x)
     return v_vanish_below(x, GELU_LOWEST, v_times_logistic(x, z, z_low));
 }
 
+INLINE vec v_selu(vec x)
+{
+    const vec zero = v_zero();
+    const vec below = v_const(SELU_SLOPE) * v_expm1(v_min(zero, x));
+    return v_select(v_less(x, zero), below, v_const(SELU_SCALE) * x);
+}
+
+/* max(x, 0) + log(1 + z), z = e^-|x|, which is z * P(z): nothing cancels.  Where x is far below 0
+ * the result is rounded once, at its scaling. */
+INLINE vec v_softplus(vec x)
+{
+    const vec zero = v_zero(), one = v_const(1);
+    const exponential e = v_exp_parts(v_lowest(v_min(x, zero - x)), zero);
+    const vpower power = v_power(e.n);
+    const vec p = one + e.m, z = v_scale(p, power);
+    const vec t = z - v_const((real)0.5);
+    const vec log_part = v_polynomial(t, softplus_terms, SOFTPLUS_TERMS);
+    const vec far = v_scale(p * log_part, power);
+    const vec sum = v_select(v_less(zero, x), v_fma(z, log_part, x), far);
+    return v_select(v_less(x, v_const(LOWEST_EXPONENT)), zero, sum);
+}
+
+/* x * tanh(log(1 + e^x)): with z = e^-|x|, tanh is (1 + 2 z) / (1 + 2 z + 2 z^2) above 0 and
+ * z (z + 2) / (z (z + 2) + 2) below. */
+INLINE vec v_mish(vec x)
+{
+    const vec zero = v_zero(), one = v_const(1), two = v_const(2);
+    const exponential e = v_exp_parts(v_lowest(v_min(x, zero - x)), zero);
+    const vpower power = v_power(e.n);
+    const vec p = one + e.m, z = v_scale(p, power);
+    const vec top = v_fma(two, z, one), below = z + two;
+    const vec above = x * (top / v_fma(two * z, z, top));
+    const vec under = v_scale(x * (p * below / v_fma(z, below, two)), power);
+    return v_vanish_below(x, LOWEST_EXPONENT, v_select(v_less(zero, x), above, under));
+}
+
 static const real relu_top[] = {[CSEP_RELU] = (real)INFINITY, [CSEP_RELU6] = 6};
 
 INLINE vec v_relu(vec x, csep_activation_kind kind)
@@ -169,6 +205,10 @@ static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation
     case CSEP_HARD_SILU: EACH(x * v_hard_sigmoid(x))
     case CSEP_GELU: EACH(v_gelu(x))
     case CSEP_GELU_TANH: EACH(v_gelu_tanh(x))
+    case CSEP_CLIPPED_RELU: EACH(v_min(alpha, v_max(v_zero(), x)))
+    case CSEP_SELU: EACH(v_selu(x))
+    case CSEP_MISH: EACH(v_mish(x))
+    case CSEP_SOFTPLUS: EACH(v_softplus(x))
     default: break;
     }
 #undef EACH
