@@ -100,17 +100,46 @@ async def answer_to(request):
     body = await read_body(request)
     slots = request.app.state.slots
     try:
-        with anyio.fail_after(LIMITS.queue_seconds):
+        with metrics.QUEUE.time(), anyio.fail_after(LIMITS.queue_seconds):
             await slots.acquire()
     except TimeoutError:
         raise tensors.RefusedError(503, "busy: no slot became free, try again later") from None
     try:
-        return await anyio.to_thread.run_sync(compute, body)
+        with metrics.COMPUTE.time():
+            return await anyio.to_thread.run_sync(compute, body)
     finally:
         slots.release()
 
 
-@api.post("/predict")
+NPY = {"application/x-npy": {"schema": {"type": "string", "format": "binary"}}}
+REFUSALS = {
+    400: "The body is no .npy file, or longer or shorter than its header says",
+    408: "The body did not arrive in time",
+    413: "More bytes or pixels than the service takes",
+    422: "A dtype or shape that the head does not take",
+    503: "Too many requests at once, or no memory: try again later",
+}
+SAID = {"schema": {"type": "object", "properties": {"detail": {"type": "string"}}}}
+
+
+@api.post(
+    "/predict",
+    response_class=Response,
+    responses={
+        200: {"description": "The bytes of the result's .npy file", "content": NPY},
+        **{
+            status: {"description": text, "content": {"application/json": SAID}}
+            for status, text in REFUSALS.items()
+        },
+    },
+    openapi_extra={
+        "requestBody": {
+            "description": "The bytes of a .npy file, (N, H, W, channels) of float32 or float16",
+            "required": True,
+            "content": NPY,
+        }
+    },
+)
 async def predict(request: Request) -> Response:
     """Run the head."""
     try:
@@ -131,6 +160,15 @@ async def health() -> dict[str, object]:
     return {"status": "ok", "csep": csep.__version__, **sizes}
 
 
+@api.get("/ready", responses={503: {"description": "As many requests are held as may be"}})
+async def ready(request: Request) -> dict[str, object]:
+    """Tell whether the next request would be taken: for who deals them out."""
+    held = request.app.state.bounded.held
+    if held >= LIMITS.requests:
+        raise HTTPException(503, f"busy: {held} requests are held")
+    return {"ready": True, "held": held}
+
+
 @api.get("/metrics")
 def metrics_page() -> Response:
     """Tell what was done, in the format of Prometheus."""
@@ -149,7 +187,7 @@ class Bounded:
 
     async def __call__(self, scope, receive, send):
         """Answer one request, or say that there are too many."""
-        if scope["type"] != "http" or scope["path"] != "/predict":
+        if scope["type"] != "http" or metrics.route(scope) != "/predict":
             await self.app(scope, receive, send)
             return
 
@@ -177,4 +215,5 @@ class Bounded:
             self.held -= 1
 
 
-app = metrics.Measured(Bounded(api), {"/predict", "/health", "/metrics"})
+api.state.bounded = Bounded(api)
+app = metrics.Measured(api.state.bounded, {"/predict", "/health", "/ready", "/metrics"})

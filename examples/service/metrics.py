@@ -18,8 +18,17 @@ BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 REQUESTS = Counter("csep_requests", "Requests answered", ["path", "status"])
 ERRORS = Counter("csep_errors", "Requests answered with a status of 400 or more", ["path"])
 LATENCY = Histogram("csep_request_seconds", "From request to answer", ["path"], buckets=BUCKETS)
+QUEUE = Histogram("csep_queue_seconds", "Waiting for a slot", buckets=BUCKETS)
+COMPUTE = Histogram("csep_compute_seconds", "Reading, computing and writing", buckets=BUCKETS)
 # Of dead workers nothing is counted.
 IN_FLIGHT = Gauge("csep_in_flight", "Requests being worked on", multiprocess_mode="livesum")
+
+
+def route(scope):
+    """Return a request's path within the application, which a proxy may have put below another."""
+    root = scope.get("root_path", "").rstrip("/")
+    path = scope["path"]
+    return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
 class Measured:
@@ -33,7 +42,7 @@ class Measured:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self.paths else "other"
+        path = route(scope) if route(scope) in self.paths else "other"
         status, start = 500, time.perf_counter()
 
         async def note_status(message):

@@ -41,6 +41,8 @@ COMMANDS = {
     "uvicorn": ["uvicorn", "app:app", "--port", "{port}", "--timeout-graceful-shutdown", "30"],
     "gunicorn": ["gunicorn", "-c", "gunicorn.conf.py", "-b", "127.0.0.1:{port}", "app:app"],
 }
+# As a proxy that takes a prefix off the paths has it started.
+PROXIED = {"proxied": [*COMMANDS["uvicorn"], "--root-path", "/models/head"]}
 
 
 class Server:
@@ -51,7 +53,7 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.head = Head.load(weights)
         self.log = log
-        command = [part.format(port=self.port) for part in COMMANDS[kind]]
+        command = [part.format(port=self.port) for part in (COMMANDS | PROXIED)[kind]]
         source = str(Path(importlib.util.find_spec("csep").origin).parents[1])
         environment = os.environ | LIMITS | {"HEAD_WEIGHTS": str(weights), "PYTHONPATH": source}
         with log.open("w") as out:
@@ -254,15 +256,17 @@ def test_health_and_metrics(server):
     wrong = r'csep_requests_total\{path="/predict",status="400"\}'
     errors = r'csep_errors_total\{path="/predict"\}'
     slow = r'csep_request_seconds_bucket\{le="\+Inf",path="/predict"\}'
-    before = [server.metric(name) for name in (right, wrong, errors, slow)]
+    parts = [rf'csep_{part}_seconds_bucket\{{le="\+Inf"\}}' for part in ("queue", "compute")]
+    names = (right, wrong, errors, slow, *parts)
+    before = [server.metric(name) for name in names]
     for body in (GOOD, GOOD, b"bad"):
         server.ask("POST", "/predict", body)
 
     def seen():
-        after = [server.metric(name) for name in (right, wrong, errors, slow)]
+        after = [server.metric(name) for name in names]
         return np.subtract(after, before).tolist()
 
-    wait_for(lambda: seen() == [2, 1, 1, 3])
+    wait_for(lambda: seen() == [2, 1, 1, 3, 3, 3])
     wait_for(lambda: server.metric(IN_FLIGHT) == 1)  # the request that asks
 
 
@@ -337,7 +341,7 @@ def open_request(server, body, length=None):
     return s
 
 
-@pytest.mark.parametrize("own_server", ["uvicorn"], indirect=True)
+@pytest.mark.parametrize("own_server", ["uvicorn", "proxied"], indirect=True)
 def test_too_many_requests_at_once(own_server):
     with contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -346,8 +350,19 @@ def test_too_many_requests_at_once(own_server):
         status, answer = own_server.ask("POST", "/predict", GOOD)
         assert status == 503, answer
         assert "busy" in json.loads(answer)["detail"]
+        assert own_server.metric(r'csep_requests_total\{path="/predict",status="503"\}') == 1
+        assert own_server.ask("GET", "/ready")[0] == 503
         assert own_server.ask("GET", "/health")[0] == 200
     wait_for(lambda: own_server.ask("POST", "/predict", GOOD)[0] == 200)
+    assert own_server.ask("GET", "/ready")[0] == 200
+
+
+def test_openapi_shows_bodies_and_refusals(server):
+    document = json.loads(server.ask("GET", "/openapi.json")[1])
+    predict = document["paths"]["/predict"]["post"]
+    assert "application/x-npy" in predict["requestBody"]["content"]
+    assert "application/x-npy" in predict["responses"]["200"]["content"]
+    assert set(predict["responses"]) == {"200", "400", "408", "413", "422", "503"}
 
 
 @pytest.mark.parametrize("own_server", ["uvicorn"], indirect=True)
