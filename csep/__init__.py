@@ -63,6 +63,12 @@ __all__ = [
     "summary",
 ]
 
+
+def __dir__() -> list[str]:
+    """Return what tab completion shows."""
+    return sorted(__all__)
+
+
 # Where pickles, documentation and messages look for them, whatever room they are in.
 for _name in __all__:
     if hasattr(globals()[_name], "__module__"):

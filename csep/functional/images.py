@@ -5,27 +5,28 @@ from __future__ import annotations
 from .. import _core
 from ..spec.arrays import Array
 from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 
 _IMAGE = 4  # rank of x
 
 
 @document
 def separable_conv2d(
-    x,
-    dw,
-    pw,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    dw: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    depthwise_bias=None,
-    depthwise_activation=None,
-    activation=None,
-    residual=None,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    depthwise_bias: ArrayLike | None = None,
+    depthwise_activation: Activation = None,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Depthwise-separable convolution of a batch of images, in one fused pass.
 
@@ -104,19 +105,19 @@ def separable_conv2d(
 
 @document
 def depthwise_conv2d(
-    x,
-    dw,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    dw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    activation=None,
-    residual=None,
-    shared_kernel=False,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    shared_kernel: bool = False,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Depthwise convolution of a batch of images: each channel with its own M kernels.
 
@@ -189,15 +190,15 @@ def depthwise_conv2d(
 
 @document
 def pointwise_conv2d(
-    x,
-    pw,
-    bias=None,
+    x: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    activation=None,
-    residual=None,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Pointwise (1x1) convolution of a batch of images: the channels of each pixel are mixed.
 
@@ -262,19 +263,19 @@ def pointwise_conv2d(
 
 @document
 def conv2d(
-    x,
-    w,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    groups=1,
-    activation=None,
-    residual=None,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    groups: Integer = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Ordinary convolution of a batch of images: every output channel sees every input channel.
 

@@ -5,25 +5,26 @@ from __future__ import annotations
 from .. import _core
 from ..spec.arrays import Array
 from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 
 _SEQUENCE = 3  # rank of x
 
 
 @document
 def depthwise_conv1d(
-    x,
-    dw,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    dw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    activation=None,
-    residual=None,
-    shared_kernel=False,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    shared_kernel: bool = False,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Depthwise convolution of a batch of sequences: `depthwise_conv2d` along one axis.
 
@@ -90,21 +91,21 @@ def depthwise_conv1d(
 
 @document
 def separable_conv1d(
-    x,
-    dw,
-    pw,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    dw: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    depthwise_bias=None,
-    depthwise_activation=None,
-    activation=None,
-    residual=None,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    depthwise_bias: ArrayLike | None = None,
+    depthwise_activation: Activation = None,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Depthwise-separable convolution of a batch of sequences: `separable_conv2d` along one axis.
 
@@ -176,19 +177,19 @@ def separable_conv1d(
 
 @document
 def conv1d(
-    x,
-    w,
-    bias=None,
-    strides=1,
-    padding="VALID",
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
     *,
-    dilations=1,
-    groups=1,
-    activation=None,
-    residual=None,
-    data_format="NHWC",
-    out=None,
-    num_threads=None,
+    dilations: Steps = 1,
+    groups: Integer = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    out: Array | None = None,
+    num_threads: Integer | None = None,
 ) -> Array:
     """Ordinary convolution of a batch of sequences: `conv2d` along one axis.
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from .. import _core
 from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 from .operator import Operator, Separable
 
 
@@ -52,17 +53,17 @@ class SeparableConv2D(Separable):
 
     def __init__(
         self,
-        dw,
-        pw,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        dw: ArrayLike,
+        pw: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        depthwise_bias=None,
-        depthwise_activation=None,
-        activation=None,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        depthwise_bias: ArrayLike | None = None,
+        depthwise_activation: Activation = None,
+        activation: Activation = None,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.SEPARABLE,
@@ -121,15 +122,15 @@ class DepthwiseConv2D(Operator):
 
     def __init__(
         self,
-        dw,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        dw: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        activation=None,
-        shared_kernel=False,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        activation: Activation = None,
+        shared_kernel: bool = False,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.DEPTHWISE,
@@ -182,7 +183,14 @@ class PointwiseConv2D(Operator):
     _weights: ClassVar[dict[str, str]] = {"pw": "matrix", "bias": "bias"}
     _settings = ("activation", "data_format")
 
-    def __init__(self, pw, bias=None, *, activation=None, data_format="NHWC") -> None:
+    def __init__(
+        self,
+        pw: ArrayLike,
+        bias: ArrayLike | None = None,
+        *,
+        activation: Activation = None,
+        data_format: DataFormat = "NHWC",
+    ) -> None:
         self._prepare(
             _core.POINTWISE,
             matrix=pw,
@@ -229,15 +237,15 @@ class Conv2D(Operator):
 
     def __init__(
         self,
-        w,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        w: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        groups=1,
-        activation=None,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        groups: Integer = 1,
+        activation: Activation = None,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.CONV,

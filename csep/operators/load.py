@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..spec import files
+from ..spec.types import Path
 from .images import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
 from .operator import Operator
 from .sequences import Conv1D, DepthwiseConv1D, SeparableConv1D
@@ -28,7 +29,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def load(path) -> Operator:
+def load(path: Path) -> Operator:
     """Return the operator that was saved in a file.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..spec import files
 from ..spec.arrays import Array
 from ..spec.counts import check_shape, pixel_macs
 from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, Integer, Path
 from .folding import folded_arguments
 from .keras_layers import operator_arguments, pointwise_arguments
 
@@ -105,7 +106,14 @@ class Operator:
         return 1 if self.data_format == "NCHW" else self._rank - 1
 
     @document
-    def __call__(self, x, out=None, num_threads=None, *, residual=None) -> Array:
+    def __call__(
+        self,
+        x: ArrayLike,
+        out: Array | None = None,
+        num_threads: Integer | None = None,
+        *,
+        residual: ArrayLike | None = None,
+    ) -> Array:
         """Convolve x.
 
         Parameters
@@ -193,7 +201,7 @@ class Operator:
         arrays = {name: getattr(self._plan, source) for name, source in self._weights.items()}
         return {name: array for name, array in arrays.items() if array is not None}
 
-    def save(self, path) -> None:
+    def save(self, path: Path) -> None:
         """Write the operator to a file, from which `csep.load` makes it again.
 
         Weights, strides, padding, activations: everything.  The file is an .npz, which `numpy.load`
@@ -363,14 +371,14 @@ class Operator:
 
     def fold_batch_norm(
         self: Self,
-        gamma,
-        beta,
-        mean,
-        variance,
-        epsilon=1e-3,
+        gamma: ArrayLike | None,
+        beta: ArrayLike | None,
+        mean: ArrayLike,
+        variance: ArrayLike,
+        epsilon: float = 1e-3,
         *,
-        stage="result",
-        activation=None,
+        stage: Literal["result", "depthwise"] = "result",
+        activation: Activation = None,
     ) -> Self:
         """Return an operator with the batch normalisation that follows folded into its weights.
 

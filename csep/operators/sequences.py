@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from .. import _core
 from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 from .operator import Operator, Separable
 
 
@@ -50,17 +51,17 @@ class SeparableConv1D(Separable):
 
     def __init__(
         self,
-        dw,
-        pw,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        dw: ArrayLike,
+        pw: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        depthwise_bias=None,
-        depthwise_activation=None,
-        activation=None,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        depthwise_bias: ArrayLike | None = None,
+        depthwise_activation: Activation = None,
+        activation: Activation = None,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.SEPARABLE,
@@ -116,15 +117,15 @@ class DepthwiseConv1D(Operator):
 
     def __init__(
         self,
-        dw,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        dw: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        activation=None,
-        shared_kernel=False,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        activation: Activation = None,
+        shared_kernel: bool = False,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.DEPTHWISE,
@@ -183,15 +184,15 @@ class Conv1D(Operator):
 
     def __init__(
         self,
-        w,
-        bias=None,
-        strides=1,
-        padding="VALID",
+        w: ArrayLike,
+        bias: ArrayLike | None = None,
+        strides: Steps = 1,
+        padding: Padding = "VALID",
         *,
-        dilations=1,
-        groups=1,
-        activation=None,
-        data_format="NHWC",
+        dilations: Steps = 1,
+        groups: Integer = 1,
+        activation: Activation = None,
+        data_format: DataFormat = "NHWC",
     ) -> None:
         self._prepare(
             _core.CONV,
