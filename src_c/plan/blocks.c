@@ -35,6 +35,10 @@
  * more often than this (a dilation of thousands), all of it is converted beforehand. */
 #define MOST_CONVERSIONS 8.0
 
+/* Ordinary convolutions with so many outputs spend so much more time on the product that converting
+ * again does not show. */
+#define OUTPUTS_THAT_HIDE_CONVERSION 32
+
 static int64_t span(int64_t count, int64_t stride, int64_t kernel, int64_t dilation)
 {
     return (count - 1) * stride + (kernel - 1) * dilation + 1;
@@ -115,7 +119,10 @@ static void fit_staging(const csep_plan *p, const csep_geometry *g, csep_schedul
         s->group = all;
     const double own = (double)min64(tile->rows * d->stride_h, g->input.height) *
                        (double)min64(tile->columns * d->stride_w, g->input.width);
-    s->input_converted = (double)input_pixels(p, g, *tile) > MOST_CONVERSIONS * own;
+    const int hidden = d->kind == CSEP_CONV && p->group_columns >= OUTPUTS_THAT_HIDE_CONVERSION &&
+                       csep_staged_input_bytes(p, g, *tile, s->group) <= 2 * STAGED_BYTES &&
+                       csep_staged_output_bytes(p, s, *tile, s->group) <= STAGED_BYTES / 2;
+    s->input_converted = !hidden && (double)input_pixels(p, g, *tile) > MOST_CONVERSIONS * own;
 }
 
 /* Pixels of a tile, from the room for its first stage's result; sets depth_chunk. */

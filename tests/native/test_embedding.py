@@ -67,6 +67,60 @@ def test_header_is_cpp(tmp_path):
     output(run(tmp_path / "version"))
 
 
+LET_GO = r"""
+#define _DEFAULT_SOURCE
+#include <csep.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+static pthread_barrier_t computed, let_go;
+static void *library;
+static void *work(void *unused)
+{
+    (void)unused;
+    csep_status (*convolve)(const csep_conv_desc *, const csep_input *, const csep_weights *,
+                            const void *, const void *, void *, int);
+    *(void **)&convolve = dlsym(library, "csep_convolve");
+    const csep_conv_desc d = {.kind = CSEP_SEPARABLE, .in_channels = 8, .channel_multiplier = 1,
+                              .out_channels = 20, .kernel_h = 3, .kernel_w = 3, .stride_h = 1,
+                              .stride_w = 1, .dilation_h = 1, .dilation_w = 1};
+    static float x[64 * 8], w[20 * 8], y[64 * 20];
+    const csep_input in = {.batch = 1, .height = 8, .width = 8, .padding = CSEP_SAME};
+    const csep_weights weights = {.dw = w, .pw = w};
+    const csep_status status = convolve(&d, &in, &weights, x, NULL, y, 1);
+    pthread_barrier_wait(&computed);
+    pthread_barrier_wait(&let_go);
+    return status == CSEP_OK ? NULL : x; /* here its scratch memory is freed */
+}
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    void *wrong;
+    library = dlopen(argv[argc - 1], RTLD_NOW);
+    pthread_barrier_init(&computed, NULL, 2);
+    pthread_barrier_init(&let_go, NULL, 2);
+    if (!library || pthread_create(&thread, NULL, work, NULL) != 0)
+        return 2;
+    pthread_barrier_wait(&computed);
+    dlclose(library);
+    pthread_barrier_wait(&let_go);
+    pthread_join(thread, &wrong);
+    return wrong != NULL;
+}
+"""
+
+
+def test_a_thread_that_ends_after_the_library_was_let_go(tmp_path):
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler")
+    (tmp_path / "let_go.c").write_text(LET_GO)
+    include = ["-I", csep.get_include()]
+    output(run(compiler, *include, "let_go.c", "-o", "let_go", "-ldl", "-lpthread", cwd=tmp_path))
+    output(run(tmp_path / "let_go", csep.get_library()))
+
+
 def test_only_the_api_is_exported():
     nm = shutil.which("nm")
     if nm is None:

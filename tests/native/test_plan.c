@@ -374,6 +374,41 @@ static void scratch_of_large_depths(void)
     }
 }
 
+/* A large undilated kernel over many channels is no reason to convert the input as a whole. */
+static void many_channels_are_converted_by_tiles(void)
+{
+    const csep_conv_desc d = {.kind = CSEP_CONV,
+                              .in_channels = 1024,
+                              .channel_multiplier = 1,
+                              .out_channels = 64,
+                              .kernel_h = 7,
+                              .kernel_w = 7,
+                              .stride_h = 2,
+                              .stride_w = 2,
+                              .dilation_h = 1,
+                              .dilation_w = 1};
+    const csep_kernels *kernels = csep_active_kernels(d.dtype);
+    const csep_plan plan = {.desc = d,
+                            .kernels = kernels,
+                            .form = CSEP_PACKED,
+                            .depth = csep_depth(&d),
+                            .groups = 1,
+                            .group_columns = d.out_channels,
+                            .panel_vectors = kernels->panel_vectors};
+    for (int layout = CSEP_NHWC; layout <= CSEP_NCHW; layout++) {
+        const csep_input in = {.dtype = CSEP_F16,
+                               .layout = (csep_layout)layout,
+                               .batch = 1,
+                               .height = 300,
+                               .width = 300};
+        csep_geometry g;
+        csep_schedule s;
+        CHECK(csep_resolve(&d, &in, &g) == CSEP_OK);
+        csep_make_schedule(&plan, &g, 2, &s);
+        CHECK(!s.input_converted && s.scratch_bytes <= CSEP_MAX_SCRATCH_BYTES);
+    }
+}
+
 static void bad_descriptors(void)
 {
     const csep_conv_desc good = simple_layer(2, 3);
@@ -511,6 +546,7 @@ int main(int argc, char **argv)
     one_call_is_a_plan_and_a_call();
     many_shapes();
     scratch_of_large_depths();
+    many_channels_are_converted_by_tiles();
     endless_slope();
     endless_row();
     for (int i = 0; i < geometries;)
