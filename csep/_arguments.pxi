@@ -32,6 +32,7 @@ cdef str PADS = (
 )
 cdef str PADS_1D = '"SAME", "SAME_LOWER", "VALID", "CAUSAL", an int or (before, after)'
 
+cdef object NUMPY_INTEGER = np.integer
 cdef str UPPER_SAME = "SAME"
 cdef str UPPER_VALID = "VALID"
 
@@ -76,6 +77,10 @@ cdef int64_t whole_number(value, str name, int64_t low, int64_t high, str expect
     cdef int overflow = 0
     cdef long long number
     if type(value) is int:
+        number = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if not overflow and low <= number <= high:
+            return number
+    elif isinstance(value, NUMPY_INTEGER) and not isinstance(value, np.timedelta64):
         number = PyLong_AsLongLongAndOverflow(value, &overflow)
         if not overflow and low <= number <= high:
             return number

@@ -63,20 +63,21 @@ static void *allocate(int64_t bytes)
     return block;
 }
 
-/* The plan, its schedules and its packed parts lie in one block. */
+/* The plan, its packed parts and its schedules lie in one block. */
 csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
 {
     csep_part_bytes n;
     csep_count_part_bytes(d, csep_active_kernels(d->dtype), &n);
-    const int64_t cache_at = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
-    const int64_t parts_at = cache_at + round_up(csep_schedule_cache_bytes(), ALIGNMENT);
+    const int64_t parts_at = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
     const int64_t product_at = parts_at + n.dw + n.dw_bias + n.bias + n.lane;
-    char *block = allocate(product_at + n.product);
+    const int64_t cache_at = product_at + n.product;
+    const int64_t bytes = cache_at + round_up(csep_schedule_cache_bytes(), ALIGNMENT);
+    char *block = allocate(bytes);
     if (!block)
         return NULL;
     csep_plan *p = (csep_plan *)block;
     fill_plan(p, d, &n, block + parts_at, weights);
-    p->bytes = product_at + n.product;
+    p->bytes = bytes;
     p->schedules = csep_init_schedule_cache(block + cache_at);
     if (n.product) {
         p->form = CSEP_PACKED;
