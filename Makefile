@@ -27,7 +27,7 @@ test:
 	$(BIN)/python -m pytest $(ARGS)
 
 lint:
-	$(BIN)/pre-commit run --all-files
+	PATH="$(CURDIR)/$(BIN):$$PATH" pre-commit run --all-files
 
 format:
 	$(BIN)/ruff check --fix .
