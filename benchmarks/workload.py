@@ -60,6 +60,15 @@ class Row:
     kind: str = "separable"
     dtype: str = "float32"
     layout: str = "NHWC"
+    about: str = ""
+
+    @property
+    def title(self):
+        """What the layer is, for readers of graphs; no two rows have the same."""
+        batch = f"{self.n}x" if self.n > 1 else ""
+        stride = f", stride {self.stride}" if self.stride > 1 else ""
+        sizes = f"{batch}{self.h}x{self.w}x{self.c} to {self.co}, {self.kh}x{self.kw}{stride}"
+        return f"{self.about.split(':')[0]} ({sizes})"
 
     @property
     def headline(self):
@@ -188,6 +197,6 @@ def rows():
     """Return every row of the workload."""
     fields = Row.__dataclass_fields__
     return [
-        Row(**{key: value for key, value in row.items() if key in fields})
+        Row(**{key: value for key, value in row.items() if key in fields}, about=row["from"])
         for row in json.loads(PATH.read_text())["rows"]
     ]

@@ -10,7 +10,12 @@ import workload
 
 import csep
 
-ROWS = {row.name: row for row in workload.rows()}
+ROWS = {row.title: row for row in workload.rows()}
+
+
+def titles(*names):
+    """Return what the graphs call these rows."""
+    return [title for title, row in ROWS.items() if row.name in names]
 
 
 @cache
@@ -47,7 +52,7 @@ class Layers:
 class Packing:
     """Time of making a prepared operator: checks, packing, memory."""
 
-    params = (["effdet_p5_16x64", "mnv1_14x512_512", "xcep_10x1536_2048"],)
+    params = (titles("effdet_p5_16x64", "mnv1_14x512_512", "xcep_10x1536_2048"),)
     param_names = ("layer",)
     warmup_time = 0.05
     sample_time = 0.02
@@ -61,7 +66,7 @@ class Packing:
 class Memory:
     """Peak resident size of a process that makes and calls one operator."""
 
-    params = (["mnv1_56x128_128", "xcep_10x1536_2048", "rgb_224x3m8_32"],)
+    params = (titles("mnv1_56x128_128", "xcep_10x1536_2048", "rgb_224x3m8_32"),)
     param_names = ("layer",)
 
     def peakmem_prepared(self, name):
