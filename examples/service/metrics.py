@@ -55,11 +55,11 @@ class Measured:
         try:
             await self.app(scope, receive, note_status)
         finally:
-            IN_FLIGHT.dec()
             LATENCY.labels(path).observe(time.perf_counter() - start)
             REQUESTS.labels(path, status).inc()
             if status >= 400:
                 ERRORS.labels(path).inc()
+            IN_FLIGHT.dec()  # the last: where nothing is in flight, all is counted
 
 
 def page():

@@ -121,6 +121,8 @@ def own_server(request, weights, tmp_path):
 
 
 IN_FLIGHT = r"csep_in_flight(?:\{.*\})?"
+RIGHT = r'csep_requests_total\{path="/predict",status="200"\}'
+WRONG = r'csep_requests_total\{path="/predict",status="400"\}'
 
 
 def wait_for(condition):
@@ -241,23 +243,29 @@ def test_a_body_that_never_comes(server):
     connection.close()
 
 
+def wait_until_all_is_counted(server):
+    wait_for(lambda: server.metric(IN_FLIGHT) == 1)  # the request that asks
+
+
 def test_clients_that_go_away(server):
+    wait_until_all_is_counted(server)
+    before = server.metric(WRONG)
     for _ in range(5):
         with socket.create_connection(("127.0.0.1", server.port)) as s:
             s.sendall(b"POST /predict HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\nhalf")
     assert server.ask("POST", "/predict", GOOD)[0] == 200
+    wait_for(lambda: server.metric(WRONG) == before + 5)
 
 
 def test_health_and_metrics(server):
     status, body = server.ask("GET", "/health")
     assert status == 200
     assert json.loads(body)["outputs"] == 810
-    right = r'csep_requests_total\{path="/predict",status="200"\}'
-    wrong = r'csep_requests_total\{path="/predict",status="400"\}'
     errors = r'csep_errors_total\{path="/predict"\}'
     slow = r'csep_request_seconds_bucket\{le="\+Inf",path="/predict"\}'
     parts = [rf'csep_{part}_seconds_bucket\{{le="\+Inf"\}}' for part in ("queue", "compute")]
-    names = (right, wrong, errors, slow, *parts)
+    names = (RIGHT, WRONG, errors, slow, *parts)
+    wait_until_all_is_counted(server)
     before = [server.metric(name) for name in names]
     for body in (GOOD, GOOD, b"bad"):
         server.ask("POST", "/predict", body)
@@ -267,7 +275,7 @@ def test_health_and_metrics(server):
         return np.subtract(after, before).tolist()
 
     wait_for(lambda: seen() == [2, 1, 1, 3, 3, 3])
-    wait_for(lambda: server.metric(IN_FLIGHT) == 1)  # the request that asks
+    wait_until_all_is_counted(server)
 
 
 @pytest.mark.parametrize("clients", [1, 4, 16])
