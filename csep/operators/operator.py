@@ -95,8 +95,15 @@ class Operator:
 
     def _arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        weights = {name: getattr(self._plan, source) for name, source in self._weights.items()}
-        return weights | {name: getattr(self, name) for name in self._settings}
+        return self._arrays() | self._chosen()
+
+    def _arrays(self) -> dict[str, Any]:
+        """Return those of the constructor's arguments that are weights, or None in their place."""
+        return {name: getattr(self._plan, source) for name, source in self._weights.items()}
+
+    def _chosen(self) -> dict[str, Any]:
+        """Return those of the constructor's arguments that are settings."""
+        return {name: getattr(self, name) for name in self._settings}
 
     def _sides(self, pair: tuple[int, int]) -> tuple[int, ...]:
         """Return height and width; of a sequence, which is one pixel high, the length alone."""
@@ -198,8 +205,7 @@ class Operator:
     @property
     def weights(self) -> dict[str, Array]:
         """Every array of weights by the constructor's name for it; read-only."""
-        arrays = {name: getattr(self._plan, source) for name, source in self._weights.items()}
-        return {name: array for name, array in arrays.items() if array is not None}
+        return {name: array for name, array in self._arrays().items() if array is not None}
 
     def save(self, path: Path) -> None:
         """Write the operator to a file, from which `csep.load` makes it again.
@@ -219,8 +225,7 @@ class Operator:
         TypeError
             If path is no path.
         """
-        settings = {name: getattr(self, name) for name in self._settings}
-        files.write(path, {"operator": self._name, "settings": settings}, self.weights)
+        files.write(path, {"operator": self._name, "settings": self._chosen()}, self.weights)
 
     def _keras_matrix(self) -> Array | None:
         """Pointwise weights with the axes of a kernel; others as they are."""
@@ -240,9 +245,7 @@ class Operator:
         -------
         int
         """
-        plan = self._plan
-        arrays = (plan.dw, plan.matrix, plan.depthwise_bias, plan.bias)
-        return sum(a.size for a in arrays if a is not None)
+        return sum(array.size for array in self.weights.values())
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the result.
