@@ -2,6 +2,19 @@ import numpy as np
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="the slow tests as well")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the slow tests; those that are named on the command line run."""
+    named = any("::" in argument for argument in config.args)
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow and not (config.option.all or named):
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+
+
 class Layer:
     """Arrays of one random layer."""
 

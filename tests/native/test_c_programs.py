@@ -9,9 +9,13 @@ from processes import output, run
 
 HERE = Path(__file__).parent
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("make") is None or shutil.which("cc") is None, reason="needs make and a C compiler"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("make") is None or shutil.which("cc") is None,
+        reason="needs make and a C compiler",
+    ),
+]
 
 
 def make(target, build):
