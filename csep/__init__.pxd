@@ -42,6 +42,7 @@ cdef extern from "csep.h" nogil:
         CSEP_SELU
         CSEP_MISH
         CSEP_SOFTPLUS
+        CSEP_PRELU
 
     ctypedef struct csep_activation:
         csep_activation_kind kind
@@ -70,11 +71,19 @@ cdef extern from "csep.h" nogil:
         const void *pw
         const void *w
         const void *bias
+        const void *dw_slopes
+        const void *slopes
 
     ctypedef enum csep_padding:
         CSEP_EXPLICIT
         CSEP_SAME
         CSEP_SAME_LOWER
+
+    ctypedef enum csep_padding_mode:
+        CSEP_ZEROS
+        CSEP_REFLECT
+        CSEP_REPLICATE
+        CSEP_CIRCULAR
 
     ctypedef struct csep_input:
         csep_dtype dtype
@@ -87,11 +96,16 @@ cdef extern from "csep.h" nogil:
         int64_t pad_bottom
         int64_t pad_left
         int64_t pad_right
+        csep_padding_mode padding_mode
 
     ctypedef struct csep_geometry:
         csep_input input
         int64_t out_h
         int64_t out_w
+        int64_t image_height
+        int64_t image_width
+        int64_t border_top
+        int64_t border_left
 
     ctypedef struct csep_plan:
         pass

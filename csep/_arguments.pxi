@@ -32,6 +32,16 @@ cdef str PADS = (
 )
 cdef str PADS_1D = '"SAME", "SAME_LOWER", "VALID", "CAUSAL", an int or (before, after)'
 
+cdef str MODES_SHOWN = '"zeros", "reflect", "replicate" or "circular"'
+cdef dict MODES = {
+    "zeros": CSEP_ZEROS,
+    "reflect": CSEP_REFLECT,
+    "replicate": CSEP_REPLICATE,
+    "circular": CSEP_CIRCULAR,
+}
+# What other packages call them.
+cdef dict OTHER_MODES = {"constant": "zeros", "edge": "replicate", "wrap": "circular"}
+
 cdef object NUMPY_INTEGER = np.integer
 cdef str UPPER_SAME = "SAME"
 cdef str UPPER_VALID = "VALID"
@@ -57,6 +67,7 @@ ACTIVATIONS = {
     "softplus": (CSEP_SOFTPLUS, 0.0),
 }
 cdef tuple WITH_ALPHA = ("elu", "leaky_relu", "relu")
+cdef str PRELU = "prelu"  # which has an array beside it
 
 cdef dict LAYOUTS = {
     "NHWC": CSEP_NHWC,
@@ -210,17 +221,45 @@ cdef int read_padding(value, int rank, csep_input *padded) except -1:
     return IN_PIXELS
 
 
+cdef int read_mode(value) except -1:
+    """The csep_padding_mode of mode."""
+    if type(value) is str and value == "zeros":
+        return CSEP_ZEROS
+    if not isinstance(value, str):
+        raise TypeError(f"mode: expected {MODES_SHOWN}, got {shown(value)}")
+    name = bare(value).lower()
+    if name in MODES:
+        return MODES[name]
+    hint = f'; write "{OTHER_MODES[name]}"' if name in OTHER_MODES else ""
+    raise ValueError(f"mode: expected {MODES_SHOWN}, got {shown(value)}{hint}")
+
+
+cdef str mode_name(int mode):
+    return list(MODES)[mode]
+
+
+cdef bint is_prelu(value) except -1:
+    """Whether an activation is a pair of "prelu" and something."""
+    return (type(value) is tuple and len(value) == 2 and isinstance(value[0], str)
+            and bare(value[0]) == PRELU)
+
+
 cdef int read_activation(value, str name, csep_activation *activation) except -1:
-    """None, a name, or a name and its alpha."""
+    """None, a name, or a name and its alpha; the slopes of "prelu" are not looked at."""
     if value is None:
         activation.kind, activation.alpha = CSEP_LINEAR, 0.0
         return 0
+    if is_prelu(value):
+        activation.kind, activation.alpha = CSEP_PRELU, 0.0
+        return check_slopes(value[1], name)
     function, alpha = value, None
     if type(value) is tuple and len(value) == 2:
         function, alpha = value
     found = ACTIVATIONS.get(bare(function)) if isinstance(function, str) else None
     if found is None:
         expected = f"None, a pair such as ('elu', 1.0), or one of {', '.join(ACTIVATIONS)}"
+        if isinstance(function, str) and bare(function) == PRELU:
+            expected = "('prelu', slopes) with a slope for each channel"
         error = ValueError if isinstance(function, str) else TypeError
         raise error(f"{name}: expected {expected}, got {shown(value)}")
     activation.kind, activation.alpha = <csep_activation_kind><int>found[0], found[1]
@@ -228,6 +267,16 @@ cdef int read_activation(value, str name, csep_activation *activation) except -1
         activation.alpha = read_alpha(value, name)
         if activation.kind == CSEP_RELU:
             activation.kind = CSEP_CLIPPED_RELU
+    return 0
+
+
+cdef int check_slopes(slopes, str name) except -1:
+    """That what stands beside "prelu" is not what people write for one slope."""
+    if isinstance(slopes, Real):
+        raise ValueError(
+            f"{name}: expected an array beside 'prelu', a slope for each channel, got "
+            f"{shown(slopes)}; for one slope write ('leaky_relu', slope)"
+        )
     return 0
 
 
@@ -250,10 +299,12 @@ cdef double read_alpha(tuple value, str name) except? -1:
     return number
 
 
-cdef object activation_name(const csep_activation *activation):
+cdef object activation_name(const csep_activation *activation, slopes):
     """What `read_activation` turns into this; None for linear."""
     if activation.kind == CSEP_LINEAR:
         return None
+    if activation.kind == CSEP_PRELU:
+        return PRELU, slopes
     if activation.kind == CSEP_CLIPPED_RELU:
         return "relu", activation.alpha
     for name, (number, alpha) in ACTIVATIONS.items():

@@ -15,7 +15,7 @@ ACTIVATIONS: dict[str, tuple[int, float]]
 
 _Array = NDArray[Any]
 _Pair = tuple[int, int]
-_Activation = str | tuple[str, float] | None
+_Activation = str | tuple[str, Any] | None
 
 def set_default_threads(n: int) -> None: ...
 def get_default_threads() -> int: ...
@@ -37,6 +37,7 @@ def convolve(
     residual: Any,
     strides: Any,
     padding: Any,
+    mode: Any,
     dilations: Any,
     depthwise_activation: Any,
     activation: Any,
@@ -65,6 +66,7 @@ class Plan:
         bias: Any,
         strides: Any,
         padding: Any,
+        mode: Any,
         dilations: Any,
         depthwise_activation: Any,
         activation: Any,
@@ -101,6 +103,8 @@ class Plan:
     def dilations(self) -> _Pair: ...
     @property
     def padding(self) -> str | tuple[_Pair, _Pair]: ...
+    @property
+    def mode(self) -> str: ...
     @property
     def data_format(self) -> str: ...
     @property

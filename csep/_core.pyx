@@ -24,7 +24,7 @@ import numpy as np
 
 from csep cimport *
 
-from csep.spec.arrays import as_plain, is_bfloat16, refuse_out, share_memory
+from csep.spec.arrays import array_in, as_plain, is_bfloat16, refuse_out, share_memory
 from csep.spec.orders import conv_hint, depthwise_hint, pointwise_hint, shared_hint
 
 cnp.import_array()
@@ -239,7 +239,7 @@ cdef inline csep_dtype real_of(int dtype) noexcept:
 cdef refuse_real(array, str name, csep_dtype real, str other):
     wanted = "float64" if real == CSEP_F64 else "float32, float16 or bfloat16"
     came = "float64" if real == CSEP_F64 else "float32"
-    hint = f"; write {name}.astype('f4')" if array.dtype == np.float64 else ""
+    hint = f"; write {array_in(name)}.astype('f4')" if array.dtype == np.float64 else ""
     raise TypeError(
         f"{name}: expected {wanted} to go with {other} of {came}, got {array.dtype}{hint}"
     )
@@ -287,6 +287,15 @@ cdef inline bint near(array, value, const char *start, const char *end) noexcept
             and touches(<cnp.ndarray>value, start, end))
 
 
+cdef object slopes_of(activation):
+    """What stands beside "prelu", or None."""
+    return activation[1] if is_prelu(activation) else None
+
+
+cdef inline bint near_slopes(slopes, activation, const char *start, const char *end) except -1:
+    return slopes is not None and near(slopes, slopes_of(activation), start, end)
+
+
 cdef int check_apart(out, tuple arguments) except -1:
     """That out shares no element with (plain array, what it was made of, name) that are near it."""
     bare = np.asarray(out)  # without the methods of a subclass
@@ -307,7 +316,7 @@ cdef int check_apart(out, tuple arguments) except -1:
 cdef class Weights:
     """The arrays of an operator, plain and of one real dtype; None where there is none."""
 
-    cdef object dw, matrix, depthwise_bias, bias
+    cdef object dw, matrix, depthwise_bias, bias, depthwise_slopes, slopes
 
     cdef int check_unchanged(self, Convolution *c) except -1:
         """That the arrays are still what they were converted to; from here on no Python runs."""
@@ -318,16 +327,17 @@ cdef class Weights:
             or (c.kind != CSEP_CONV and are_weights(self.matrix, 2))
         ):
             refuse_changed(matrix_name(c.kind))
-        if self.depthwise_bias is not None and not are_weights(self.depthwise_bias, 1):
-            refuse_changed("depthwise_bias")
-        if self.bias is not None and not are_weights(self.bias, 1):
-            refuse_changed("bias")
+        check_numbers_unchanged(self.depthwise_bias, "depthwise_bias")
+        check_numbers_unchanged(self.bias, "bias")
+        check_numbers_unchanged(self.depthwise_slopes, "depthwise_activation")
+        check_numbers_unchanged(self.slopes, "activation")
         return 0
 
     cdef void into(self, csep_weights *c) noexcept:
         memset(c, 0, sizeof(c[0]))
         c.dw = data_of(self.matrix if self.dw is None else self.dw)
         c.dw_bias, c.bias = data_of(self.depthwise_bias), data_of(self.bias)
+        c.dw_slopes, c.slopes = data_of(self.depthwise_slopes), data_of(self.slopes)
         c.pw = data_of(self.matrix)
         c.w = c.pw  # C takes the one that its kind has
 
@@ -335,6 +345,13 @@ cdef class Weights:
 cdef inline bint are_weights(array, int ndim) noexcept:
     """Whether C may read an array as weights with so many axes."""
     return are_reals(array) and cnp.PyArray_NDIM(<cnp.ndarray>array) == ndim
+
+
+cdef inline int check_numbers_unchanged(array, str name) except -1:
+    """`Weights.check_unchanged` for an array of a number for each channel, or None."""
+    if array is not None and not are_weights(array, 1):
+        refuse_changed(name)
+    return 0
 
 
 cdef str matrix_name(int kind):
@@ -359,7 +376,15 @@ cdef int check_ones(array, str name, tuple axes) except -1:
     return 0
 
 
-cdef Weights convert_weights(int kind, int rank, dw, matrix, depthwise_bias, bias):
+cdef inline object plain_slopes(activation, str name):
+    """The slopes beside "prelu" as a plain array; None for any other activation."""
+    if type(activation) is not tuple or not is_prelu(activation):
+        return None
+    return plain_weights(activation[1], name, BIAS_AXES)
+
+
+cdef Weights convert_weights(int kind, int rank, dw, matrix, depthwise_bias, bias,
+                             depthwise_activation, activation):
     """The arrays of weights as plain ones; nothing is read of them yet."""
     cdef Weights w = Weights.__new__(Weights)
     if kind == CSEP_SEPARABLE or kind == CSEP_DEPTHWISE:
@@ -374,18 +399,21 @@ cdef Weights convert_weights(int kind, int rank, dw, matrix, depthwise_bias, bia
         w.depthwise_bias = plain_weights(depthwise_bias, "depthwise_bias", BIAS_AXES)
     if bias is not None:
         w.bias = plain_weights(bias, "bias", BIAS_AXES)
+    w.depthwise_slopes = plain_slopes(depthwise_activation, "depthwise_activation")
+    w.slopes = plain_slopes(activation, "activation")
     return w
 
 
-cdef int check_bias(bias, str name, int64_t count, csep_dtype real, weights, str of) except -1:
-    """That a bias, if there is one, has so many entries; count -1: any number."""
-    if bias is None:
+cdef int check_numbers(array, str name, int64_t count, csep_dtype real, weights,
+                       str of) except -1:
+    """That a bias or slopes, if there are any, have so many entries; count -1: any number."""
+    if array is None:
         return 0
-    check_real(bias, name, real, of)
-    if count >= 0 and cnp.PyArray_DIM(<cnp.ndarray>bias, 0) != count:
+    check_real(array, name, real, of)
+    if count >= 0 and cnp.PyArray_DIM(<cnp.ndarray>array, 0) != count:
         raise ValueError(
             f"{name}: expected shape ({count},) to go with {of} of shape {weights.shape}, "
-            f"got {bias.shape}"
+            f"got {array.shape}"
         )
     return 0
 
@@ -447,22 +475,25 @@ cdef int64_t read_pointwise_half(Convolution *c, Weights w) except -1:
     return rows // m
 
 
-cdef int64_t channels_of_bias(Convolution *c, Weights w) except -1:
-    """The input channels that a bias tells of a shared kernel."""
+cdef int64_t channels_of_numbers(Convolution *c, Weights w) except -2:
+    """The input channels that a bias or slopes tell of a shared kernel; -1 without them."""
     cdef int64_t m = c.desc.channel_multiplier
-    cdef int64_t count = cnp.PyArray_DIM(<cnp.ndarray>w.bias, 0)
+    cdef int64_t count
+    array, name = (w.slopes, "activation") if w.bias is None else (w.bias, "bias")
+    if array is None:
+        return -1
+    count = cnp.PyArray_DIM(<cnp.ndarray>array, 0)
     if count == 0 or count % m:
         raise ValueError(
-            f"bias: expected shape (C * {m},), C * M of dw with shape {w.dw.shape}, "
-            f"got {w.bias.shape}"
+            f"{name}: expected shape (C * {m},), C * M of dw with shape {w.dw.shape}, "
+            f"got {array.shape}"
         )
     return count // m
 
 
 cdef int read_weights(Convolution *c, Weights w) except -1:
     """Fill in what the weights say; in_channels is -1 where they leave it open."""
-    cdef int64_t channels
-    cdef int64_t *outputs = &c.desc.out_channels
+    cdef int64_t channels, depth
     w.check_unchanged(c)
     c.desc.kind = CSEP_CONV if c.kind == POINTWISE_ else <csep_kind>c.kind
     if c.desc.kind == CSEP_CONV:
@@ -472,17 +503,24 @@ cdef int read_weights(Convolution *c, Weights w) except -1:
     channels = c.kernel_channels
     if c.kind == CSEP_SEPARABLE:
         channels = read_pointwise_half(c, w)
-        check_bias(w.depthwise_bias, "depthwise_bias", channels * c.desc.channel_multiplier,
-                   c.desc.dtype, w.dw, "dw")
-    if c.kind != CSEP_DEPTHWISE:
-        check_bias(w.bias, "bias", outputs[0], c.desc.dtype, w.matrix, matrix_name(c.kind))
+    elif c.kind == CSEP_DEPTHWISE and channels == 1:
+        channels = channels_of_numbers(c, w)
+    depth = channels * c.desc.channel_multiplier if channels >= 0 else -1
+    if c.kind == CSEP_SEPARABLE:
+        check_numbers(w.depthwise_bias, "depthwise_bias", depth, c.desc.dtype, w.dw, "dw")
+        check_numbers(w.depthwise_slopes, "depthwise_activation", depth, c.desc.dtype, w.dw, "dw")
+    if c.kind == CSEP_DEPTHWISE:
+        check_outputs(c, w, depth, w.dw, "dw")
     else:
-        check_bias(w.bias, "bias", -1 if channels == 1 else channels * c.desc.channel_multiplier,
-                   c.desc.dtype, w.dw, "dw")
-        if channels == 1:
-            channels = -1 if w.bias is None else channels_of_bias(c, w)
+        check_outputs(c, w, c.desc.out_channels, w.matrix, matrix_name(c.kind))
     set_channels(&c.desc, c.kernel_channels, channels)
     return 0
+
+
+cdef int check_outputs(Convolution *c, Weights w, int64_t count, weights, str of) except -1:
+    """That bias and slopes of the result have so many entries."""
+    check_numbers(w.bias, "bias", count, c.desc.dtype, weights, of)
+    return check_numbers(w.slopes, "activation", count, c.desc.dtype, weights, of)
 
 
 cdef inline void set_channels(csep_conv_desc *desc, int64_t kernel_channels,
@@ -494,7 +532,7 @@ cdef inline void set_channels(csep_conv_desc *desc, int64_t kernel_channels,
         desc.out_channels = channels * desc.channel_multiplier
 
 
-cdef int read_settings(Convolution *c, strides, padding, dilations, depthwise_activation,
+cdef int read_settings(Convolution *c, strides, padding, mode, dilations, depthwise_activation,
                        activation, data_format) except -1:
     """Fill in everything but the weights."""
     c.input.layout = <csep_layout>read_layout(data_format, c.rank)
@@ -502,6 +540,7 @@ cdef int read_settings(Convolution *c, strides, padding, dilations, depthwise_ac
     read_steps(dilations, "dilations", c.rank, c.input.layout, &c.desc.dilation_h,
                &c.desc.dilation_w)
     c.padding = read_padding(padding, c.rank, &c.input)
+    c.input.padding_mode = <csep_padding_mode>read_mode(mode)
     read_activation(depthwise_activation, "depthwise_activation", &c.desc.depthwise_activation)
     return read_activation(activation, "activation", &c.desc.activation)
 
@@ -564,11 +603,38 @@ cdef int64_t side_alone(csep_conv_desc desc, csep_input one, bint vertical) noex
     else:
         desc.kernel_h = desc.stride_h = desc.dilation_h = one.height = 1
         one.pad_top = one.pad_bottom = 0
+    one.padding_mode = CSEP_ZEROS
     one.batch = desc.in_channels = desc.channel_multiplier = desc.out_channels = 1
     desc.kind, desc.shared_kernel = CSEP_DEPTHWISE, 0
     if csep_resolve(&desc, &one, &geometry) != CSEP_OK:
         return 0
     return geometry.out_h if vertical else geometry.out_w
+
+
+cdef int check_border(int rank, const csep_conv_desc *d, csep_input x, str name) except -1:
+    """That an input has the pixels that mode fills its padding with."""
+    if x.padding_mode == CSEP_ZEROS:
+        return 0
+    if x.padding != CSEP_EXPLICIT:
+        csep_same_padding(d, &x)
+    cdef int64_t more = 1 if x.padding_mode == CSEP_REFLECT else 0
+    cdef int64_t vertical = max(x.pad_top, x.pad_bottom), horizontal = max(x.pad_left, x.pad_right)
+    if x.padding_mode == CSEP_REPLICATE:
+        vertical, horizontal = min(vertical, 1), min(horizontal, 1)
+    if ((not vertical or x.height >= vertical + more)
+            and (not horizontal or x.width >= horizontal + more)):
+        return 0
+    mode = mode_name(x.padding_mode)
+    if rank == SEQUENCE:
+        raise ValueError(
+            f'{name}: expected a length of at least {horizontal + more} for mode "{mode}" with '
+            f"padding ({x.pad_left}, {x.pad_right}), got {x.width}"
+        )
+    raise ValueError(
+        f"{name}: expected a height and width of at least {vertical + more} x {horizontal + more} "
+        f'for mode "{mode}" with padding (({x.pad_top}, {x.pad_bottom}), ({x.pad_left}, '
+        f"{x.pad_right})), got {x.height} x {x.width}"
+    )
 
 
 cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x,
@@ -579,6 +645,7 @@ cdef refuse_sizes(Convolution *c, const csep_conv_desc *d, const csep_input *x,
             f"{name}: expected sizes of up to {CSEP_MAX_STEP}, got {d.in_channels} channels in and "
             f"{d.out_channels} out for kernel {d.kernel_h} x {d.kernel_w}"
         )
+    check_border(c.rank, d, x[0], name)
     cdef int64_t h = side_alone(d[0], x[0], True), w = side_alone(d[0], x[0], False)
     padding = padding_as_written(c)
     if c.rank == IMAGE and (h < 1 or w < 1):
@@ -692,12 +759,12 @@ cdef int check_out(Convolution *c, out, x, const cnp.npy_intp *dims) except -1:
 
 
 def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, strides, padding,
-             dilations, depthwise_activation, activation, data_format, out, num_threads,
+             mode, dilations, depthwise_activation, activation, data_format, out, num_threads,
              shared_kernel=False, groups=1):
     """Run one convolution: the functional API.
 
     ``rank`` is that of x, 4 for images and 3 for sequences; ``matrix`` is pw or w.  What a kind has
-    no use for is None, or 1 and "VALID".
+    no use for is None, or 1, "VALID" and "zeros".
     """
     cdef Convolution c
     cdef csep_geometry geometry
@@ -709,11 +776,13 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     memset(&c, 0, sizeof(c))
     c.kind, c.rank, c.shared_kernel = kind, rank, read_flag(shared_kernel, "shared_kernel")
     c.groups = whole_number(groups, "groups", 1, CSEP_MAX_STEP, "a positive integer")
-    read_settings(&c, strides, padding, dilations, depthwise_activation, activation, data_format)
+    read_settings(&c, strides, padding, mode, dilations, depthwise_activation, activation,
+                  data_format)
     cdef int threads = read_threads(num_threads)
     cdef tuple axes = x_axes(rank, c.input.layout)
     x_plain = plain(x, "x", axes)
-    cdef Weights w = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
+    cdef Weights w = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias,
+                                     depthwise_activation, activation)
     residual_plain = None if residual is None else plain(residual, "residual", axes)
     if out is not None and cnp.PyArray_Check(out):
         start = <const char *>data_of(out)
@@ -721,7 +790,9 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
         if (near(x_plain, x, start, end) or near(residual_plain, residual, start, end)
                 or near(w.dw, dw, start, end) or near(w.matrix, matrix, start, end)
                 or near(w.depthwise_bias, depthwise_bias, start, end)
-                or near(w.bias, bias, start, end)):
+                or near(w.bias, bias, start, end)
+                or near_slopes(w.depthwise_slopes, depthwise_activation, start, end)
+                or near_slopes(w.slopes, activation, start, end)):
             check_apart(out, (
                 (x_plain, x, "x"),
                 (residual_plain, residual, "residual"),
@@ -729,6 +800,8 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
                 (w.matrix, matrix, matrix_name(kind)),
                 (w.depthwise_bias, depthwise_bias, "depthwise_bias"),
                 (w.bias, bias, "bias"),
+                (w.depthwise_slopes, slopes_of(depthwise_activation), "depthwise_activation"),
+                (w.slopes, slopes_of(activation), "activation"),
             ))
     # From here on no Python code runs.
     read_weights(&c, w)
@@ -814,14 +887,15 @@ cdef class Plan:
     cdef dict others
 
     def __cinit__(self, int kind, int rank, dw, matrix, depthwise_bias, bias, strides, padding,
-                  dilations, depthwise_activation, activation, data_format, shared_kernel=False,
-                  groups=1):
+                  mode, dilations, depthwise_activation, activation, data_format,
+                  shared_kernel=False, groups=1):
         self.c.kind, self.c.rank = kind, rank
         self.c.shared_kernel = read_flag(shared_kernel, "shared_kernel")
         self.c.groups = whole_number(groups, "groups", 1, CSEP_MAX_STEP, "a positive integer")
-        read_settings(&self.c, strides, padding, dilations, depthwise_activation, activation,
+        read_settings(&self.c, strides, padding, mode, dilations, depthwise_activation, activation,
                       data_format)
-        cdef Weights given = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias)
+        cdef Weights given = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias,
+                                             depthwise_activation, activation)
         given.check_unchanged(&self.c)
         if kind == CSEP_SEPARABLE:
             check_ones(given.matrix, "pw", BEHIND_2D if rank == IMAGE else BEHIND_1D)
@@ -831,6 +905,8 @@ cdef class Plan:
         self.weights.dw = own(given.dw)
         self.weights.matrix = own(given.matrix, kind == CSEP_SEPARABLE or kind == POINTWISE_)
         self.weights.depthwise_bias, self.weights.bias = own(given.depthwise_bias), own(given.bias)
+        self.weights.depthwise_slopes = own(given.depthwise_slopes)
+        self.weights.slopes = own(given.slopes)
         read_weights(&self.c, self.weights)
         finish_padding(&self.c)
         self.others = {}
@@ -1023,19 +1099,25 @@ cdef class Plan:
         return padding_as_written(&self.c)
 
     @property
+    def mode(self):
+        """What padding holds."""
+        return mode_name(self.c.input.padding_mode)
+
+    @property
     def data_format(self):
         """"NHWC" or "NCHW"."""
         return layout_name(self.c.input.layout)
 
     @property
     def depthwise_activation(self):
-        """Name, or name and alpha, or None."""
-        return activation_name(&self.c.desc.depthwise_activation)
+        """Name, or name and alpha or slopes, or None."""
+        return activation_name(&self.c.desc.depthwise_activation,
+                               shown_weights(self.weights.depthwise_slopes))
 
     @property
     def activation(self):
-        """Name, or name and alpha, or None."""
-        return activation_name(&self.c.desc.activation)
+        """Name, or name and alpha or slopes, or None."""
+        return activation_name(&self.c.desc.activation, shown_weights(self.weights.slopes))
 
     @property
     def nbytes(self):

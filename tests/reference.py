@@ -10,12 +10,13 @@ def explicit_pads(size, kernel, strides, dilations, padding):
     if isinstance(padding, str) and padding.upper() == "VALID":
         return ((0, 0), (0, 0))
     if isinstance(padding, str):
+        lower = padding.upper() == "SAME_LOWER"  # ONNX: the odd pixel goes before
         pads = []
         for n, k, s, d in zip(size, kernel, strides, dilations, strict=True):
             # TensorFlow: as many outputs as strides fit; the odd pixel goes after.
             outputs = (n + s - 1) // s
             total = max(0, (outputs - 1) * s + (k - 1) * d + 1 - n)
-            pads.append((total // 2, total - total // 2))
+            pads.append((total // 2, total - total // 2)[:: -1 if lower else 1])
         return tuple(pads)
     return tuple(padding)
 
@@ -26,6 +27,17 @@ def taps(size, outputs, stride, offset):
     at = i * stride + offset
     inside = (at >= 0) & (at < size)
     return i[inside], at[inside]
+
+
+NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def filled(x, kernel, strides, padding, dilations, mode):
+    """x with its padding, if that holds pixels of x, and the padding that is left."""
+    if mode == "zeros":
+        return x, padding
+    pads = explicit_pads(x.shape[1:3], kernel, strides, dilations, padding)
+    return np.pad(x, ((0, 0), *pads, (0, 0)), NUMPY_MODES[mode]), "VALID"
 
 
 def slide(x, kernel, strides, padding, dilations):
@@ -49,11 +61,12 @@ def output_size(x, kernel, strides, padding, dilations):
     )
 
 
-def depthwise(x, dw, strides, padding, dilations):
+def depthwise(x, dw, strides, padding, dilations, mode="zeros"):
     """The (N, H', W', C * M) result of the depthwise stage; dw may be (kh, kw, 1, M)."""
     x, dw = np.asarray(x, np.float64), np.asarray(dw, np.float64)
     n, c = x.shape[0], x.shape[3]
     kernel, m = dw.shape[:2], dw.shape[3]
+    x, padding = filled(x, kernel, strides, padding, dilations, mode)
     out_h, out_w = output_size(x, kernel, strides, padding, dilations)
     z = np.zeros((n, out_h, out_w, c, m))
     for di, dj, i, j, pixels in slide(x, kernel, strides, padding, dilations):
@@ -75,16 +88,19 @@ def separable_conv2d(
     dilations=(1, 1),
     depthwise_bias=None,
     depthwise_activation=None,
+    mode="zeros",
     **end,
 ):
     """Both stages; strides and dilations as pairs."""
-    z = plus(depthwise(x, dw, strides, padding, dilations), depthwise_bias)
+    z = plus(depthwise(x, dw, strides, padding, dilations, mode), depthwise_bias)
     z = activate(z, depthwise_activation)
     return finish(z @ np.asarray(pw, np.float64).reshape(z.shape[3], -1), bias, **end)
 
 
-def depthwise_conv2d(x, dw, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), **end):
-    return finish(depthwise(x, dw, strides, padding, dilations), bias, **end)
+def depthwise_conv2d(
+    x, dw, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), mode="zeros", **end
+):
+    return finish(depthwise(x, dw, strides, padding, dilations, mode), bias, **end)
 
 
 def pointwise_conv2d(x, pw, bias=None, **end):
@@ -92,8 +108,19 @@ def pointwise_conv2d(x, pw, bias=None, **end):
     return finish(np.asarray(x, np.float64) @ pw.reshape(pw.shape[-2:]), bias, **end)
 
 
-def conv2d(x, w, bias=None, strides=(1, 1), padding="VALID", dilations=(1, 1), groups=1, **end):
+def conv2d(
+    x,
+    w,
+    bias=None,
+    strides=(1, 1),
+    padding="VALID",
+    dilations=(1, 1),
+    groups=1,
+    mode="zeros",
+    **end,
+):
     x, w = np.asarray(x, np.float64), np.asarray(w, np.float64)
+    x, padding = filled(x, w.shape[:2], strides, padding, dilations, mode)
     if groups > 1:
         c, co = x.shape[3] // groups, w.shape[3] // groups
         each = [
@@ -167,8 +194,11 @@ ACTIVATIONS = {
 
 
 def activate(v, activation):
+    """Activations by name, or name and alpha; of prelu, a slope for each of the last axis."""
     if activation is None:
         return v
     name, *alpha = (activation,) if isinstance(activation, str) else activation
+    if name == "prelu":
+        return np.where(v < 0, v * np.asarray(alpha[0], np.float64), v)
     with np.errstate(all="ignore"):
         return ACTIVATIONS[name](np.asarray(v, np.float64), *alpha)

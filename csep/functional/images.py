@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import _core
 from ..spec.arrays import Array
 from ..spec.docs import document
-from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, PaddingMode, Steps
 
 _IMAGE = 4  # rank of x
 
@@ -19,6 +19,7 @@ def separable_conv2d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     depthwise_bias: ArrayLike | None = None,
     depthwise_activation: Activation = None,
@@ -38,7 +39,8 @@ def separable_conv2d(
         y[b, i, j, k] = activation(bias[k] + residual[b, i, j, k]
             + sum over m of d[b, i, j, m] * pw[0, 0, m, k])
 
-    with strides (sh, sw), dilations (dh, dw_) and taps in the padding left out.
+    with strides (sh, sw), dilations (dh, dw_) and taps in the padding left out, unless ``mode``
+    fills it.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def separable_conv2d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         depthwise_activation,
         activation,
@@ -111,6 +114,7 @@ def depthwise_conv2d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     activation: Activation = None,
     residual: ArrayLike | None = None,
@@ -178,6 +182,7 @@ def depthwise_conv2d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         None,
         activation,
@@ -252,6 +257,7 @@ def pointwise_conv2d(
         residual,
         1,
         "VALID",
+        "zeros",
         1,
         None,
         activation,
@@ -269,6 +275,7 @@ def conv2d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     groups: Integer = 1,
     activation: Activation = None,
@@ -283,8 +290,6 @@ def conv2d(
 
         y[b, i, j, k] = activation(bias[k] + residual[b, i, j, k] + sum over di, dj, q of
             x[b, sh * i + dh * di - top, sw * j + dw_ * dj - left, q] * w[di, dj, q, k])
-
-    where padding holds zeros.
 
     Parameters
     ----------
@@ -334,6 +339,7 @@ def conv2d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         None,
         activation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import _core
 from ..spec.arrays import Array
 from ..spec.docs import document
-from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, PaddingMode, Steps
 
 _SEQUENCE = 3  # rank of x
 
@@ -18,6 +18,7 @@ def depthwise_conv1d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     activation: Activation = None,
     residual: ArrayLike | None = None,
@@ -79,6 +80,7 @@ def depthwise_conv1d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         None,
         activation,
@@ -98,6 +100,7 @@ def separable_conv1d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     depthwise_bias: ArrayLike | None = None,
     depthwise_activation: Activation = None,
@@ -166,6 +169,7 @@ def separable_conv1d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         depthwise_activation,
         activation,
@@ -183,6 +187,7 @@ def conv1d(
     strides: Steps = 1,
     padding: Padding = "VALID",
     *,
+    mode: PaddingMode = "zeros",
     dilations: Steps = 1,
     groups: Integer = 1,
     activation: Activation = None,
@@ -248,6 +253,7 @@ def conv1d(
         residual,
         strides,
         padding,
+        mode,
         dilations,
         None,
         activation,

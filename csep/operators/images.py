@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .. import _core
 from ..spec.docs import document
-from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, PaddingMode, Steps
 from .operator import Operator, Separable
 
 
@@ -59,6 +59,7 @@ class SeparableConv2D(Separable):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         depthwise_bias: ArrayLike | None = None,
         depthwise_activation: Activation = None,
@@ -74,6 +75,7 @@ class SeparableConv2D(Separable):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,
@@ -127,6 +129,7 @@ class DepthwiseConv2D(Operator):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         activation: Activation = None,
         shared_kernel: bool = False,
@@ -138,6 +141,7 @@ class DepthwiseConv2D(Operator):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,
@@ -242,6 +246,7 @@ class Conv2D(Operator):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         groups: Integer = 1,
         activation: Activation = None,
@@ -253,6 +258,7 @@ class Conv2D(Operator):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,

@@ -137,11 +137,28 @@ def _activation_of_layer(function: Any) -> Any:
     return False
 
 
-def _activation(layer: Any) -> str | tuple[str, float] | None:
-    """Return a layer's activation by name."""
+def _slopes(function: Any, layer: Any) -> Array:
+    """Return the slopes of a PReLU that stands as a layer's activation."""
+    axis = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
+    weights = function.get_weights()
+    if not weights:
+        raise ValueError("layer: expected a PReLU with weights, got one that was not built yet")
+    (slopes,) = weights
+    if slopes.size != slopes.shape[axis]:
+        raise ValueError(
+            "layer: expected a PReLU with a slope for each channel, shared_axes over all others, "
+            f"got slopes of shape {slopes.shape}"
+        )
+    return np.reshape(slopes, -1)
+
+
+def _activation(layer: Any) -> Any:
+    """Return a layer's activation as csep's."""
     function = getattr(layer, "activation", None)
     if function is None:
         return None
+    if type(function) in _own("layers", "PReLU"):
+        return "prelu", _slopes(function, layer)
     found: Any = False
     for name, ours in _ACTIVATIONS.items():
         if function in [f for f in _own("activations", name) if not _differs(f)]:
@@ -185,13 +202,16 @@ def operator_arguments(layer: Any) -> tuple[str, dict[str, Any]]:
     if not weights:
         raise ValueError("layer: expected one with weights, got one that was not built yet")
     names = _WEIGHTS[kind] if getattr(layer, "use_bias", True) else _WEIGHTS[kind][:-1]
+    activation = _activation(layer)
+    if type(activation) is tuple and activation[0] == "prelu":
+        weights = weights[:-1]  # the last array is that of the layer inside
     if len(weights) != len(names):
         raise ValueError(
             f"layer: expected {len(names)} arrays of weights ({', '.join(names)}), "
             f"got {len(weights)}"
         )
     arguments: dict[str, Any] = dict(zip(names, weights, strict=True))
-    arguments["activation"] = _activation(layer)
+    arguments["activation"] = activation
     if kind == "PointwiseConv2D":  # Dense: on the last axis
         return kind, arguments
     arguments |= {

@@ -69,6 +69,9 @@ def load(path: Path) -> Operator:
         raise ValueError("path: expected a file with an operator of csep, got another one")
     allowed = {*cls._weights, *cls._settings}
     arguments: dict[str, Any] = {name: _tuples(value) for name, value in settings.items()}
+    for name, value in arguments.items():
+        if value == ("prelu", None) and name in arrays:
+            arguments[name] = ("prelu", arrays.pop(name))
     unknown = sorted({*arguments, *arrays} - allowed) + sorted(arguments.keys() & arrays.keys())
     if unknown:
         raise ValueError(f"path: expected {cls._name}'s arguments, got {', '.join(unknown)}")

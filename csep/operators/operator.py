@@ -44,6 +44,7 @@ class Operator:
     _settings: tuple[str, ...] = (
         "strides",
         "padding",
+        "mode",
         "dilations",
         "activation",
         "data_format",
@@ -67,6 +68,7 @@ class Operator:
         bias: object,
         strides: object = 1,
         padding: object = "VALID",
+        mode: object = "zeros",
         dilations: object = 1,
         depthwise_activation: object = None,
         activation: object,
@@ -84,6 +86,7 @@ class Operator:
             bias,
             strides,
             padding,
+            mode,
             dilations,
             depthwise_activation,
             activation,
@@ -160,6 +163,11 @@ class Operator:
         return self._plan.padding
 
     @property
+    def mode(self) -> str:
+        """What padding holds: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``."""
+        return self._plan.mode
+
+    @property
     def dilations(self) -> tuple[int, ...]:
         """Input pixels between kernel taps, over height and width; of sequences (length,)."""
         return self._sides(self._plan.dilations)
@@ -170,9 +178,14 @@ class Operator:
         return self._plan.data_format
 
     @property
-    def activation(self) -> str | tuple[str, float] | None:
+    def activation(self) -> str | tuple[str, Any] | None:
         """What is applied to the result; None for nothing."""
         return self._plan.activation
+
+    def _slopes(self) -> dict[str, Array]:
+        """Return the slopes of "prelu" by the argument that they are in."""
+        pairs = {n: getattr(self._plan, n) for n in ("depthwise_activation", "activation")}
+        return {n: pair[1] for n, pair in pairs.items() if pair and pair[0] == "prelu"}
 
     @property
     def dtype(self) -> np.dtype:
@@ -225,7 +238,10 @@ class Operator:
         TypeError
             If path is no path.
         """
-        files.write(path, {"operator": self._name, "settings": self._chosen()}, self.weights)
+        slopes = self._slopes()
+        settings = self._chosen() | dict.fromkeys(slopes, ("prelu", None))
+        description = {"operator": self._name, "settings": settings}
+        files.write(path, description, self.weights | slopes)
 
     def _keras_matrix(self) -> Array | None:
         """Pointwise weights with the axes of a kernel; others as they are."""
@@ -239,13 +255,13 @@ class Operator:
         return next(a for a in (self._plan.dw, self._plan.matrix) if a is not None)
 
     def count_params(self) -> int:
-        """Return the number of parameters: all weights and biases.
+        """Return the number of parameters: all weights, biases and slopes of "prelu".
 
         Returns
         -------
         int
         """
-        return sum(array.size for array in self.weights.values())
+        return sum(array.size for array in (self.weights | self._slopes()).values())
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of the result.
@@ -266,8 +282,10 @@ class Operator:
             If no such x can be convolved.
         """
         shape = check_shape(input_shape, self._rank, self._channel_axis())
-        # An open size is taken for the least that the kernel fits into.
+        # An open size is taken for one that the kernel fits into, and padding is made of.
         reach = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilations, strict=True)]
+        if not isinstance(self.padding, str):
+            reach = [r + int(np.max(self.padding)) for r in reach]
         reach.insert(0, 1)
         reach.insert(self._channel_axis(), 0)
         known = self._plan.output_shape(
@@ -322,12 +340,16 @@ class Operator:
         if plan.channel_multiplier > 1:
             parts.append(f"channel_multiplier={plan.channel_multiplier}")
         ones = self._sides((1, 1))
-        defaults: dict[str, object] = {"strides": ones, "padding": "VALID", "dilations": ones}
-        defaults |= {"data_format": "NHWC", "depthwise_activation": None, "activation": None}
+        defaults: dict[str, object] = {"strides": ones, "padding": "VALID", "mode": "zeros"}
+        defaults |= {"dilations": ones, "data_format": "NHWC"}
+        defaults |= {"depthwise_activation": None, "activation": None}
         defaults["dtype"] = np.dtype(np.float32)
+        slopes = self._slopes()
         for name, default in defaults.items():
             value = getattr(self, name, default)
-            if value != default:
+            if name in slopes:
+                parts.append(f"{name}=('prelu', {slopes[name].size} slopes)")
+            elif value != default:
                 parts.append(f"{name}={value}" if name == "dtype" else f"{name}={value!r}")
         if plan.bias is None:
             parts.append("no bias")
@@ -399,7 +421,7 @@ class Operator:
         stage : {"result", "depthwise"}
             What is normalised: the result, or the depthwise stage's (then the arrays have C * M
             entries).
-        activation : str or (str, float), optional
+        activation : str, (str, float) or (str, array_like), optional
             What follows the normalisation: the new operator's activation, or
             depthwise_activation.
 
@@ -448,7 +470,7 @@ class Separable(Operator):
         return self._plan.depthwise_bias
 
     @property
-    def depthwise_activation(self) -> str | tuple[str, float] | None:
+    def depthwise_activation(self) -> str | tuple[str, Any] | None:
         """What is applied to the depthwise result; None for nothing."""
         return self._plan.depthwise_activation
 

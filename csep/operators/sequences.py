@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .. import _core
 from ..spec.docs import document
-from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, PaddingMode, Steps
 from .operator import Operator, Separable
 
 
@@ -57,6 +57,7 @@ class SeparableConv1D(Separable):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         depthwise_bias: ArrayLike | None = None,
         depthwise_activation: Activation = None,
@@ -72,6 +73,7 @@ class SeparableConv1D(Separable):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,
@@ -122,6 +124,7 @@ class DepthwiseConv1D(Operator):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         activation: Activation = None,
         shared_kernel: bool = False,
@@ -133,6 +136,7 @@ class DepthwiseConv1D(Operator):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,
@@ -189,6 +193,7 @@ class Conv1D(Operator):
         strides: Steps = 1,
         padding: Padding = "VALID",
         *,
+        mode: PaddingMode = "zeros",
         dilations: Steps = 1,
         groups: Integer = 1,
         activation: Activation = None,
@@ -200,6 +205,7 @@ class Conv1D(Operator):
             bias=bias,
             strides=strides,
             padding=padding,
+            mode=mode,
             dilations=dilations,
             activation=activation,
             data_format=data_format,

@@ -29,6 +29,11 @@ def shown(value: object) -> str:
     return f"{text} of type {kind}"
 
 
+def array_in(name: str) -> str:
+    """Return how a message calls the array that an argument is or has."""
+    return "slopes" if name.endswith("activation") else name
+
+
 def check_integer(value: object, name: str, low: int, high: int | None, expected: str) -> int:
     """Return value as an int from low to high.
 
@@ -107,7 +112,7 @@ def as_plain(
         if dtype == np.uint8 and name == "x":
             came += f"; for an image write {name}.astype('f4') / 255"
         elif dtype.kind in "iu":
-            came += f"; write {name}.astype('f4')"
+            came += f"; write {array_in(name)}.astype('f4')"
         raise TypeError(f"{name}: expected {_wanted(axes)}, got {came}")
     if array.ndim != len(axes) and (others is None or array.ndim != len(others)):
         raise ValueError(

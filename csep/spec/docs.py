@@ -33,6 +33,11 @@ padding : str, int or pairs
     bottom and right), ``"SAME_LOWER"`` (ONNX's: at the top and left), ``"VALID"`` (none), or in
     pixels an int, ``(vertical, horizontal)``, ``((top, bottom), (left, right))`` or four pairs,
     with zeros for batch and channels.
+mode : str
+    What padding holds, as in PyTorch's ``padding_mode``: ``"zeros"``, or pixels of the image,
+    ``"reflect"`` (mirrored about the pixel at the border: less padding than height and width),
+    ``"replicate"`` (that pixel over and over) or ``"circular"`` (those of the opposite border: no
+    more padding than height and width).
 dilations : int, pair or four ints
     Input pixels between kernel taps, in the form of strides.""",
     "slide_1d": """strides : int, (int,) or three ints
@@ -40,17 +45,21 @@ dilations : int, pair or four ints
 padding : str, int or (int, int)
     ``"SAME"``, ``"SAME_LOWER"``, ``"VALID"``, ``"CAUSAL"`` (all before), or in steps an int (on
     both ends) or ``(before, after)``.
+mode : str
+    What padding holds: ``"zeros"``, or steps of the sequence, ``"reflect"``, ``"replicate"`` or
+    ``"circular"``, as for images.
 dilations : int, (int,) or three ints
     Input steps between kernel taps, in the form of strides.""",
     "between": """depthwise_bias : (C * M,) array_like, optional
     Added to the depthwise result.
-depthwise_activation : str or (str, float), optional
+depthwise_activation : str, (str, float) or (str, array_like), optional
     Applied to the depthwise result, in the form of activation.""",
-    "activation": """activation : str or (str, float), optional
+    "activation": """activation : str, (str, float) or (str, array_like), optional
     "linear", "relu", "relu6", "leaky_relu" (slope 0.2), "elu", "selu", "sigmoid", "tanh", "silu"
     or "swish", "hard_sigmoid", "hard_silu" or "hard_swish", "gelu" (exact) or "gelu_tanh",
     "mish", "softplus", as in Keras; ``("leaky_relu", slope)`` and ``("elu", alpha)`` for other
-    numbers than Keras', ``("relu", top)`` for a ReLU with a maximum.""",
+    numbers than Keras', ``("relu", top)`` for a ReLU with a maximum, ``("prelu", slopes)`` with
+    a slope for each channel.""",
     "data_format": """data_format : str
     ``"NHWC"`` (or ``"channels_last"``) or ``"NCHW"`` (or ``"channels_first"``): the layout of
     x, residual and the result.  Weights have the same shape in both.""",

@@ -15,6 +15,7 @@ __all__ = [
     "DataFormat",
     "Integer",
     "Padding",
+    "PaddingMode",
     "Path",
     "Steps",
 ]
@@ -33,6 +34,7 @@ Padding: TypeAlias = (
     | Sequence[Integer | _Integers]
     | NDArray[np.integer[Any]]
 )
+PaddingMode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular"] | str
 DataFormat: TypeAlias = Literal["NHWC", "NCHW", "channels_last", "channels_first"] | str
 Activation: TypeAlias = (
     Literal[
@@ -56,6 +58,7 @@ Activation: TypeAlias = (
     ]
     | str
     | tuple[str, float]
+    | tuple[Literal["prelu"], ArrayLike]
     | None
 )
 Path: TypeAlias = str | os.PathLike[str]

@@ -41,11 +41,14 @@ csep_status csep_same_padding(const csep_conv_desc *desc, csep_input *input)
     return status;
 }
 
-/* Whether the arrays are there that the kind needs; for a checked descriptor. */
+/* Whether the arrays are there that the descriptor, which is checked, needs. */
 static csep_status check_weights(const csep_conv_desc *desc, const csep_weights *weights)
 {
     if (!weights || (desc->kind != CSEP_CONV && !weights->dw) ||
-        (desc->kind != CSEP_DEPTHWISE && !csep_matrix_of(desc, weights)))
+        (desc->kind != CSEP_DEPTHWISE && !csep_matrix_of(desc, weights)) ||
+        (desc->activation.kind == CSEP_PRELU && !weights->slopes) ||
+        (desc->kind == CSEP_SEPARABLE && desc->depthwise_activation.kind == CSEP_PRELU &&
+         !weights->dw_slopes))
         return CSEP_BAD_ARGUMENT;
     return csep_init();
 }

@@ -58,7 +58,7 @@ typedef enum csep_dtype {
 
 typedef enum csep_layout { CSEP_NHWC = 0, CSEP_NCHW = 1 } csep_layout;
 
-/* v is the sum, bias and residual included; a is alpha. */
+/* v is the sum, bias and residual included; a is alpha, or of CSEP_PRELU the channel's slope. */
 typedef enum csep_activation_kind {
     CSEP_LINEAR = 0,
     CSEP_RELU = 1,          /* max(v, 0) */
@@ -76,7 +76,8 @@ typedef enum csep_activation_kind {
     CSEP_SELU = 13,         /* s * (v > 0 ? v : b * (e^v - 1)), s = 1.0507..., b = 1.6732... */
     CSEP_MISH = 14,         /* v * tanh(log(1 + e^v)) */
     CSEP_SOFTPLUS = 15,     /* log(1 + e^v) */
-    CSEP_LAST_ACTIVATION = CSEP_SOFTPLUS
+    CSEP_PRELU = 16,        /* v < 0 ? a * v : v, a from csep_weights */
+    CSEP_LAST_ACTIVATION = CSEP_PRELU
 } csep_activation_kind;
 
 typedef struct csep_activation {
@@ -108,6 +109,9 @@ typedef struct csep_weights {
     const void *pw;      /* CSEP_SEPARABLE: (in_channels * channel_multiplier, out_channels) */
     const void *w;       /* CSEP_CONV: (kernel_h, kernel_w, in_channels / groups, out_channels) */
     const void *bias;    /* (out_channels) or NULL */
+    /* Where the activation of a stage is CSEP_PRELU, the slopes of its channels. */
+    const void *dw_slopes; /* (in_channels * channel_multiplier): of depthwise_activation */
+    const void *slopes;    /* (out_channels): of activation */
 } csep_weights;
 
 typedef enum csep_padding {
@@ -117,6 +121,15 @@ typedef enum csep_padding {
     CSEP_SAME_LOWER = 2 /* ONNX's: the same, the odd pixel at the top and left */
 } csep_padding;
 
+/* What padding holds: nothing, or pixels of the image, here a row of three with a padding of two.
+ */
+typedef enum csep_padding_mode {
+    CSEP_ZEROS = 0,
+    CSEP_REFLECT = 1,   /* c b | a b c | b a: each padding smaller than the side */
+    CSEP_REPLICATE = 2, /* a a | a b c | c c */
+    CSEP_CIRCULAR = 3   /* b c | a b c | a b: no padding larger than the side */
+} csep_padding_mode;
+
 /* What may change from call to call. */
 typedef struct csep_input {
     csep_dtype dtype;             /* of x, residual and y: CSEP_F64 with weights of CSEP_F64, or any
@@ -124,14 +137,20 @@ typedef struct csep_input {
     csep_layout layout;           /* of x, residual and y */
     int64_t batch, height, width; /* of x; batch may be 0 */
     csep_padding padding;
+    csep_padding_mode padding_mode; /* of what padding there is, whichever way it was given */
     int64_t pad_top, pad_bottom, pad_left, pad_right;
 } csep_input;
 
 /* The sizes of one call, checked.  csep_resolve and csep_plan_resolve fill it in, nobody else: the
  * functions that take one trust it. */
 typedef struct csep_geometry {
-    csep_input input; /* with its padding as four numbers */
+    /* With its padding as four numbers.  Where padding holds pixels of the image it is a border
+     * that is made while x is converted: then the sizes are those with the border, and the numbers
+     * 0. */
+    csep_input input;
     int64_t out_h, out_w;
+    int64_t image_height, image_width; /* of x */
+    int64_t border_top, border_left;
 } csep_geometry;
 
 typedef struct csep_plan csep_plan;
@@ -143,8 +162,8 @@ typedef struct csep_plan csep_plan;
 #define CSEP_MAX_THREADS 256
 
 /* Scratch memory of one execute call, per thread, never exceeds this for NHWC in the weights'
- * dtype.  Other inputs are converted piece by piece, as a whole where the kernel reaches far
- * beyond a piece: then it can. */
+ * dtype with zeros as padding.  Other inputs are converted piece by piece, as a whole where the
+ * kernel reaches far beyond a piece: then it can. */
 #define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
 
 /* Chooses the instruction set (CSEP_ISA or the best there is), once per process.

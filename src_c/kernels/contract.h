@@ -58,8 +58,9 @@ typedef struct csep_stage_job {
     int64_t line_step;    /* between lines */
     const void *residual; /* laid out as a, or NULL */
     csep_activation activation;
-    int whole_vectors; /* 1: a has room for whole vectors of channels, always so for im2col; what
-                        * the lanes past the last channel get is not defined */
+    const void *slopes; /* CSEP_PRELU: for all channels from 0 on, padded to whole vectors */
+    int whole_vectors;  /* 1: a has room for whole vectors of channels, always so for im2col; what
+                         * the lanes past the last channel get is not defined */
 } csep_stage_job;
 
 typedef void (*csep_stage_fn)(const csep_stage_job *job);
@@ -97,6 +98,7 @@ typedef struct csep_pointwise_job {
     int finish;
     const void *residual;
     csep_activation activation;
+    const void *slopes; /* CSEP_PRELU: like bias */
 } csep_pointwise_job;
 
 typedef void (*csep_pointwise_fn)(const csep_pointwise_job *job);

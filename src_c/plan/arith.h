@@ -20,6 +20,11 @@ static inline const void *at(const void *p, int64_t elements, int size)
 {
     return (const char *)p + elements * size;
 }
+/* The same of an array that may be none. */
+static inline const void *at_if(const void *p, int64_t elements, int size)
+{
+    return p ? at(p, elements, size) : 0;
+}
 static inline void *at_mut(void *p, int64_t elements, int size)
 {
     return (char *)p + elements * size;

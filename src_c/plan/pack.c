@@ -29,6 +29,8 @@ void csep_count_part_bytes(const csep_conv_desc *d, const csep_kernels *kernels,
     if (has_taps) {
         n->dw = round_up(n->dw_blocks * vl * taps * size, ALIGNMENT);
         n->dw_bias = round_up(padded * size, ALIGNMENT);
+        if (csep_first_activation(d)->kind == CSEP_PRELU)
+            n->dw_slopes = n->dw_bias;
         if (d->channel_multiplier > 1)
             n->lane = round_up(padded * (int64_t)sizeof(int32_t), ALIGNMENT);
     }
@@ -36,8 +38,11 @@ void csep_count_part_bytes(const csep_conv_desc *d, const csep_kernels *kernels,
         const int64_t groups = csep_groups(d), columns = d->out_channels / groups;
         /* A group's last vector of bias may reach beyond it. */
         n->bias = round_up((d->out_channels + vl) * size, ALIGNMENT);
+        if (d->activation.kind == CSEP_PRELU)
+            n->slopes = n->bias;
         n->product = round_up(groups * depth * round_up(columns, vl) * size, ALIGNMENT);
     }
+    n->small = n->dw + n->dw_bias + n->dw_slopes + n->bias + n->slopes + n->lane;
 }
 
 const void *csep_matrix_of(const csep_conv_desc *d, const csep_weights *weights)
@@ -74,11 +79,14 @@ static void pack_lanes(const csep_plan *p)
             p->lane[k + i] = (int32_t)((k + i) / m - k / m);
 }
 
-static void pack_bias(const csep_plan *p, const void *bias, int64_t count, void *to, int64_t bytes)
+/* A number for each channel, or zeros where there is no array of them; to a part that may be none.
+ */
+static void pack_numbers(const csep_plan *p, const void *array, int64_t count, void *to,
+                         int64_t bytes)
 {
-    if (bias)
-        p->kernels->pack_panel(bias, count, 1, count, to);
-    else
+    if (to && array)
+        p->kernels->pack_panel(array, count, 1, count, to);
+    else if (to)
         memset(to, 0, (size_t)bytes);
 }
 
@@ -89,13 +97,17 @@ void csep_pack_small_parts(const csep_plan *p, const csep_weights *weights,
     if (bytes->dw) {
         const int alone = d->kind == CSEP_DEPTHWISE;
         pack_depthwise(p, weights->dw);
-        pack_bias(p, alone ? weights->bias : weights->dw_bias, p->depth, p->dw_bias,
-                  bytes->dw_bias);
+        pack_numbers(p, alone ? weights->bias : weights->dw_bias, p->depth, p->dw_bias,
+                     bytes->dw_bias);
+        pack_numbers(p, alone ? weights->slopes : weights->dw_slopes, p->depth, p->dw_slopes,
+                     bytes->dw_slopes);
     }
     if (bytes->lane)
         pack_lanes(p);
-    if (bytes->product)
-        pack_bias(p, weights->bias, d->out_channels, p->bias, bytes->bias);
+    if (bytes->product) {
+        pack_numbers(p, weights->bias, d->out_channels, p->bias, bytes->bias);
+        pack_numbers(p, weights->slopes, d->out_channels, p->slopes, bytes->slopes);
+    }
 }
 
 int64_t csep_group_elements(const csep_plan *p)

@@ -27,6 +27,14 @@ static csep_stage_fn choose_first_stage(const csep_kernels *kernels, const csep_
     return e->run;
 }
 
+/* The next part of memory; NULL for no bytes. */
+static void *take(char **memory, int64_t bytes)
+{
+    void *part = bytes ? *memory : NULL;
+    *memory += bytes;
+    return part;
+}
+
 /* Everything but the product's weights; the packed parts go to memory, in order. */
 static void fill_plan(csep_plan *p, const csep_conv_desc *d, const csep_part_bytes *n, char *memory,
                       const csep_weights *weights)
@@ -41,11 +49,13 @@ static void fill_plan(csep_plan *p, const csep_conv_desc *d, const csep_part_byt
         .group_columns = d->out_channels / csep_groups(d),
         .panel_vectors = kernels->panel_vectors,
         .dw_blocks = n->dw_blocks,
-        .dw = memory,
-        .dw_bias = memory + n->dw,
-        .bias = memory + n->dw + n->dw_bias,
-        .lane = (int32_t *)(memory + n->dw + n->dw_bias + n->bias),
     };
+    p->dw = take(&memory, n->dw);
+    p->dw_bias = take(&memory, n->dw_bias);
+    p->dw_slopes = take(&memory, n->dw_slopes);
+    p->bias = take(&memory, n->bias);
+    p->slopes = take(&memory, n->slopes);
+    p->lane = take(&memory, n->lane);
     csep_pack_small_parts(p, weights, n);
 }
 
@@ -69,7 +79,7 @@ csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
     csep_part_bytes n;
     csep_count_part_bytes(d, csep_active_kernels(d->dtype), &n);
     const int64_t parts_at = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
-    const int64_t product_at = parts_at + n.dw + n.dw_bias + n.bias + n.lane;
+    const int64_t product_at = parts_at + n.small;
     const int64_t cache_at = product_at + n.product;
     const int64_t bytes = cache_at + round_up(csep_schedule_cache_bytes(), ALIGNMENT);
     char *block = allocate(bytes);
@@ -108,8 +118,7 @@ int csep_build_temporary_plan(csep_plan *p, const csep_conv_desc *d, const csep_
     const csep_kernels *kernels = csep_active_kernels(d->dtype);
     csep_count_part_bytes(d, kernels, &n);
     const csep_product_form form = choose_temporary_form(d, kernels->vl, n.product);
-    const int64_t product_at = n.dw + n.dw_bias + n.bias + n.lane;
-    const int64_t bytes = product_at + (form == CSEP_PACKED ? n.product : 0);
+    const int64_t bytes = n.small + (form == CSEP_PACKED ? n.product : 0);
     char *memory =
         bytes <= CSEP_MAX_SCRATCH_BYTES ? csep_scratch(CSEP_SCRATCH_WEIGHTS, bytes) : NULL;
     if (!memory)
@@ -118,8 +127,8 @@ int csep_build_temporary_plan(csep_plan *p, const csep_conv_desc *d, const csep_
     p->form = form;
     p->product = csep_matrix_of(d, weights);
     if (form == CSEP_PACKED) {
-        csep_pack_product(p, p->product, memory + product_at);
-        p->product = memory + product_at;
+        csep_pack_product(p, p->product, memory + n.small);
+        p->product = memory + n.small;
     }
     return 1;
 }

@@ -28,8 +28,10 @@ struct csep_plan {
     int64_t dw_blocks;     /* blocks of dw: K / vl rounded up, or fewer where they repeat */
     void *dw;              /* [dw_blocks][kernel_h][kernel_w][vl], zero-padded */
     void *dw_bias;         /* where the first stage's sums begin, padded to whole vectors */
+    void *dw_slopes;       /* CSEP_PRELU behind the first stage: padded likewise */
     const void *product;   /* pointwise or ordinary weights, as form says */
     void *bias;            /* padded to whole vectors; zeros where there is none */
+    void *slopes;          /* CSEP_PRELU behind the product: padded likewise */
     int32_t *lane;         /* M > 1: [K / vl][vl], input channel of each lane less the first */
     csep_schedule_cache *schedules; /* of the last shapes; NULL for a plan of one call */
 };
@@ -37,7 +39,9 @@ struct csep_plan {
 /* The bytes of a plan's parts, each rounded up to whole cache lines. */
 typedef struct csep_part_bytes {
     int64_t dw_blocks;
-    int64_t dw, dw_bias, bias, lane, product;
+    int64_t dw, dw_bias, dw_slopes, bias, slopes, lane;
+    int64_t small; /* all of these */
+    int64_t product;
 } csep_part_bytes;
 
 /* Weights above this part of L2 do not stay there from one tile to the next. */

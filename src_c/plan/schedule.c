@@ -2,6 +2,7 @@
 
 #include "plan/arith.h"
 #include "plan/blocks.h"
+#include "plan/sizes.h"
 #include "system/processor.h"
 
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
@@ -96,7 +97,8 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->groups = p->groups;
     s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
     s->panels_outer = weight_bytes / p->groups > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
-    s->staged = g->input.dtype != p->desc.dtype || g->input.layout != CSEP_NHWC;
+    s->staged =
+        g->input.dtype != p->desc.dtype || g->input.layout != CSEP_NHWC || csep_has_border(g);
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);

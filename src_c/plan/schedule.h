@@ -7,7 +7,8 @@
 /* A tile is some whole output rows, or a part of one row; it is computed for one of `splits` ranges
  * of panels and for one chunk of K after the other.
  *
- * Staged: the input of a tile is converted into scratch as NHWC reals, for `group` channels of the
+ * Staged: the input of a tile is converted into scratch as NHWC reals, with a border where padding
+ * holds pixels of the image, for `group` channels of the
  * first stage at a time, and the result is converted out of scratch. */
 typedef struct csep_schedule {
     int64_t rows;         /* batch * out_h; 0: there is nothing to do, and nothing below is set */

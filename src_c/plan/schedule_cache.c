@@ -38,13 +38,14 @@ static int take(slot *s)
 }
 static void release(slot *s) { atomic_flag_clear_explicit(&s->in_use, memory_order_release); }
 
+/* In what a schedule depends on: of a border, only that there is one. */
 static int same_geometry(const csep_geometry *a, const csep_geometry *b)
 {
     const csep_input *x = &a->input, *y = &b->input;
     return x->batch == y->batch && x->height == y->height && x->width == y->width &&
            x->dtype == y->dtype && x->layout == y->layout && x->pad_top == y->pad_top &&
            x->pad_bottom == y->pad_bottom && x->pad_left == y->pad_left &&
-           x->pad_right == y->pad_right;
+           x->pad_right == y->pad_right && x->padding_mode == y->padding_mode;
 }
 
 void csep_find_schedule(const csep_plan *plan, const csep_geometry *geometry, int num_threads,

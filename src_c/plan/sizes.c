@@ -14,6 +14,13 @@ static int fits_memory(const int64_t *sides, int count)
     return 1;
 }
 
+static int images_fit(const csep_input *in, int64_t channels)
+{
+    const int64_t sides[] = {max64(in->batch, 1), max64(in->height, 1), max64(in->width, 1),
+                             channels};
+    return fits_memory(sides, 4);
+}
+
 static int in_range(int64_t value, int64_t low) { return value >= low && value <= CSEP_MAX_STEP; }
 
 /* Compared as unsigned: an enum may hold anything a caller put there. */
@@ -74,11 +81,34 @@ void csep_set_same_padding(const csep_conv_desc *d, csep_input *in)
     same_side(in->width, d->kernel_w, d->stride_w, d->dilation_w, left, right);
 }
 
+/* Whether a side has the pixels that a mode fills its padding with. */
+static int can_pad(csep_padding_mode mode, int64_t before, int64_t after, int64_t side)
+{
+    const int64_t longest = max64(before, after);
+    return longest == 0 || mode == CSEP_ZEROS ||
+           (mode == CSEP_REPLICATE ? side > 0 : longest < side + (mode == CSEP_CIRCULAR));
+}
+
+/* Padding that holds pixels of the image becomes a border, part of the sizes that kernels see. */
+static void make_border(csep_geometry *g)
+{
+    csep_input *in = &g->input;
+    if (!(in->pad_top | in->pad_bottom | in->pad_left | in->pad_right))
+        in->padding_mode = CSEP_ZEROS;
+    if (!csep_has_border(g))
+        return;
+    g->border_top = in->pad_top;
+    g->border_left = in->pad_left;
+    in->height += in->pad_top + in->pad_bottom;
+    in->width += in->pad_left + in->pad_right;
+    in->pad_top = in->pad_bottom = in->pad_left = in->pad_right = 0;
+}
+
 csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
                                csep_geometry *geometry)
 {
     if (!one_of(input->dtype, CSEP_BF16) || !one_of(input->layout, CSEP_NCHW) ||
-        !one_of(input->padding, CSEP_SAME_LOWER) ||
+        !one_of(input->padding, CSEP_SAME_LOWER) || !one_of(input->padding_mode, CSEP_CIRCULAR) ||
         (input->dtype == CSEP_F64) != (d->dtype == CSEP_F64))
         return CSEP_BAD_ARGUMENT;
     if (input->batch < 0 || input->height < 0 || input->width < 0)
@@ -90,17 +120,21 @@ csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
     if (!in_range(in.pad_top, 0) || !in_range(in.pad_bottom, 0) || !in_range(in.pad_left, 0) ||
         !in_range(in.pad_right, 0)) /* SAME's, too, with a kernel of 2^31 at a dilation of 2^31 */
         return input->padding == CSEP_EXPLICIT ? CSEP_BAD_ARGUMENT : CSEP_BAD_SHAPE;
-    const int64_t x[] = {max64(in.batch, 1), max64(in.height, 1), max64(in.width, 1),
-                         d->in_channels};
-    if (!fits_memory(x, 4))
+    if (!images_fit(&in, d->in_channels) ||
+        !can_pad(in.padding_mode, in.pad_top, in.pad_bottom, in.height) ||
+        !can_pad(in.padding_mode, in.pad_left, in.pad_right, in.width))
         return CSEP_BAD_SHAPE;
-    const int64_t h =
+    csep_geometry g = {.input = in, .image_height = in.height, .image_width = in.width};
+    make_border(&g);
+    if (!images_fit(&g.input, d->in_channels))
+        return CSEP_BAD_SHAPE;
+    g.out_h =
         out_side(in.height, in.pad_top, in.pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
-    const int64_t w =
+    g.out_w =
         out_side(in.width, in.pad_left, in.pad_right, d->kernel_w, d->stride_w, d->dilation_w);
-    const int64_t y[] = {max64(in.batch, 1), h, w, d->out_channels};
-    if (h < 1 || w < 1 || !fits_memory(y, 4))
+    const int64_t y[] = {max64(in.batch, 1), g.out_h, g.out_w, d->out_channels};
+    if (g.out_h < 1 || g.out_w < 1 || !fits_memory(y, 4))
         return CSEP_BAD_SHAPE;
-    *geometry = (csep_geometry){in, h, w};
+    *geometry = g;
     return CSEP_OK;
 }

@@ -11,12 +11,24 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 csep_status csep_resolve_sizes(const csep_conv_desc *desc, const csep_input *input,
                                csep_geometry *geometry);
 
+/* Whether padding holds pixels of the image. */
+static inline int csep_has_border(const csep_geometry *geometry)
+{
+    return geometry->input.padding_mode != CSEP_ZEROS;
+}
+
 /* Sets input's paddings to SAME's, or to SAME_LOWER's where its padding says so; for a checked
  * descriptor and sizes of at least 0. */
 void csep_set_same_padding(const csep_conv_desc *desc, csep_input *input);
 
 /* Groups of an ordinary convolution; 1 for the other kinds. */
 static inline int64_t csep_groups(const csep_conv_desc *d) { return d->groups ? d->groups : 1; }
+
+/* What follows the first stage at once. */
+static inline const csep_activation *csep_first_activation(const csep_conv_desc *d)
+{
+    return d->kind == CSEP_DEPTHWISE ? &d->activation : &d->depthwise_activation;
+}
 
 /* K, the channels of the first stage, of one group. */
 static inline int64_t csep_depth(const csep_conv_desc *d)

@@ -1,6 +1,7 @@
 #include "run/first_stage.h"
 
 #include "plan/arith.h"
+#include "plan/sizes.h"
 
 /* Rows that a kernel is given at once: more would not stay in L1 below a strip. */
 enum { LINES = 16 };
@@ -47,6 +48,8 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
     job->w = p->dw;
     job->w_period = p->dw_blocks;
     job->bias = p->dw_bias;
+    job->activation = *csep_first_activation(d);
+    job->slopes = p->dw_slopes;
     job->lane = p->lane;
     job->channel = first;
     job->channels = channels;
@@ -57,7 +60,6 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
             lines[i] = line_of(c, source, row + i);
         p->first_stage(job);
         job->a = at_mut(job->a, job->lines * job->line_step, size);
-        if (job->residual)
-            job->residual = at(job->residual, job->lines * job->line_step, size);
+        job->residual = at_if(job->residual, job->lines * job->line_step, size);
     }
 }

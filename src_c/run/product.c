@@ -24,7 +24,6 @@ static void fill_a(const csep_call *c, const csep_tile *t, int64_t group, int64_
             .a_step = s->a_step,
             .pixel_step = vl,
             .line_step = csep_tile_columns(t) * vl,
-            .activation = p->desc.depthwise_activation,
             .whole_vectors = 1,
         };
         csep_run_first_stage(c, t, &source, first + k, channels, &job);
@@ -62,7 +61,7 @@ static void pack_and_multiply(const csep_call *c, csep_pointwise_job job, void *
     const int64_t vl = p->kernels->vl, co = p->desc.out_channels;
     const int64_t width = p->panel_vectors * vl;
     const int64_t rows = c->schedule->rows_packed, depth = job.k, columns = job.columns;
-    const void *const a = job.a, *const bias = job.bias;
+    const void *const a = job.a, *const bias = job.bias, *const slopes = job.slopes;
     const void *const b = at(job.b, job.k_first * co, size);
     const int finish = job.finish;
 
@@ -80,7 +79,8 @@ static void pack_and_multiply(const csep_call *c, csep_pointwise_job job, void *
             job.k_total = job.k;
             job.b_step = round_up(job.columns, vl);
             job.a = at(a, k / vl * job.a_step, size);
-            job.bias = k || !bias ? NULL : at(bias, column, size);
+            job.bias = k ? NULL : at_if(bias, column, size);
+            job.slopes = at_if(slopes, column, size);
             job.finish = finish && !next;
             job.ahead = next                       ? at(panel, next * co, size)
                         : column + width < columns ? at(panel, width, size)
@@ -89,8 +89,7 @@ static void pack_and_multiply(const csep_call *c, csep_pointwise_job job, void *
             p->kernels->pointwise(&job);
         }
         job.c = at_mut(job.c, width, size);
-        if (job.residual)
-            job.residual = at(job.residual, width, size);
+        job.residual = at_if(job.residual, width, size);
     }
 }
 
@@ -127,6 +126,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         .panels_outer = s->panels_outer,
         .residual = to.residual,
         .activation = p->desc.activation,
+        .slopes = at_if(p->slopes, first_column, size),
     };
     if (packed && !s->panels_outer && s->depth_chunk >= p->depth)
         prefetch_next_tile(c, index, t, &job);

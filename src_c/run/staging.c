@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "plan/arith.h"
+#include "plan/sizes.h"
 
 static int dtype_bytes(csep_dtype dtype)
 {
@@ -16,40 +17,92 @@ typedef struct outside {
     int64_t height, width, channels;
 } outside;
 
-/* Calls the converting kernel for runs of pixels that are side by side in both places: of a row,
- * or of all rows where whole rows are wanted. */
-static void convert(const csep_call *c, const outside *array, csep_part n, void *inside)
+/* Converts pixels that are side by side in both places: of the first row of n, or of all its rows
+ * where those are whole. */
+static void convert_run(const csep_call *c, const outside *array, csep_part n, void *inside)
 {
     const csep_kernels *kernels = c->plan->kernels;
     const csep_input *in = &c->geometry->input;
-    const int nchw = in->layout == CSEP_NCHW, whole_rows = n.columns == array->width;
+    const int nchw = in->layout == CSEP_NCHW;
     const int64_t plane = array->height * array->width;
     const csep_convert_job job = {
         .dtype = in->dtype,
-        .pixels = whole_rows ? n.rows * array->width : n.columns,
+        .pixels = n.rows * n.columns,
         .channels = n.channels,
         .pixel_step = nchw ? 1 : array->channels,
         .channel_step = nchw ? plane : 1,
         .inside_step = n.channels,
     };
     const int size = dtype_bytes(in->dtype);
-    for (int64_t i = 0; i < (whole_rows ? 1 : n.rows); i++) {
-        const int64_t image = (n.row + i) / array->height;
-        const int64_t pixel = (n.row + i) % array->height * array->width + n.column;
-        const int64_t first = nchw ? (image * array->channels + n.channel) * plane + pixel
-                                   : (image * plane + pixel) * array->channels + n.channel;
-        void *run = at_mut(inside, i * n.columns * n.channels, kernels->size);
-        if (array->load)
-            kernels->load_staged(&job, at(array->load, first, size), run);
-        else
-            kernels->store_staged(&job, run, at_mut(array->store, first, size));
+    const int64_t image = n.row / array->height;
+    const int64_t pixel = n.row % array->height * array->width + n.column;
+    const int64_t first = nchw ? (image * array->channels + n.channel) * plane + pixel
+                               : (image * plane + pixel) * array->channels + n.channel;
+    if (array->load)
+        kernels->load_staged(&job, at(array->load, first, size), inside);
+    else
+        kernels->store_staged(&job, inside, at_mut(array->store, first, size));
+}
+
+static void convert(const csep_call *c, const outside *array, csep_part n, void *inside)
+{
+    if (n.columns == array->width) {
+        convert_run(c, array, n, inside);
+        return;
+    }
+    const int64_t end = n.row + n.rows;
+    n.rows = 1;
+    for (; n.row < end; n.row++) {
+        convert_run(c, array, n, inside);
+        inside = at_mut(inside, n.columns * n.channels, c->plan->kernels->size);
     }
 }
 
-static outside input_of(const csep_call *c)
+/* Which pixel of a side is seen at `at`, counted from the side's first; within the border that the
+ * geometry was checked for. */
+static int64_t pixel_seen(csep_padding_mode mode, int64_t at, int64_t side)
+{
+    const int before = at < 0;
+    if (!before && at < side)
+        return at;
+    switch (mode) {
+    case CSEP_REFLECT: return before ? -at : 2 * (side - 1) - at;
+    case CSEP_CIRCULAR: return before ? at + side : at - side;
+    default: return before ? 0 : side - 1;
+    }
+}
+
+/* A part of x with its border: the image's own pixels of a row at once, the others one by one. */
+static void convert_bordered(const csep_call *c, csep_part n, void *inside)
+{
+    const csep_geometry *g = c->geometry;
+    const csep_padding_mode mode = g->input.padding_mode;
+    const outside x = {c->x, NULL, g->image_height, g->image_width, c->plan->desc.in_channels};
+    csep_part run = {.rows = 1, .channel = n.channel, .channels = n.channels};
+    for (int64_t row = n.row; row < n.row + n.rows; row++) {
+        const int64_t image = row / g->input.height;
+        const int64_t down = row % g->input.height - g->border_top;
+        run.row = image * g->image_height + pixel_seen(mode, down, g->image_height);
+        const int64_t end = n.column + n.columns - g->border_left;
+        for (int64_t at = n.column - g->border_left; at < end; at += run.columns) {
+            const int own = at >= 0 && at < g->image_width;
+            run.column = pixel_seen(mode, at, g->image_width);
+            run.columns = own ? min64(end, g->image_width) - at : 1;
+            convert_run(c, &x, run, inside);
+            inside = at_mut(inside, run.columns * run.channels, c->plan->kernels->size);
+        }
+    }
+}
+
+/* A part of x as the kernels are to see it. */
+static void convert_input(const csep_call *c, csep_part n, void *inside)
 {
     const csep_input *in = &c->geometry->input;
-    return (outside){c->x, NULL, in->height, in->width, c->plan->desc.in_channels};
+    const outside x = {c->x, NULL, in->height, in->width, c->plan->desc.in_channels};
+    if (csep_has_border(c->geometry))
+        convert_bordered(c, n, inside);
+    else
+        convert(c, &x, n, inside);
 }
 
 /* y, or the residual, which is laid out like it. */
@@ -82,9 +135,8 @@ csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t gro
     n.channel = d->kind == CSEP_CONV ? group_first : first / m;
     n.channels = d->kind == CSEP_CONV ? group_channels : (first + channels - 1) / m + 1 - n.channel;
     void *inside = scratch + c->schedule->input_at;
-    const outside x = input_of(c);
     if (n.rows > 0 && n.columns > 0)
-        convert(c, &x, n, inside);
+        convert_input(c, n, inside);
     else
         n.columns = 0;
     return (csep_source){inside, n.row, n.column, n.columns, n.channel, n.channels};
@@ -99,7 +151,7 @@ csep_destination csep_find_destination(const csep_call *c, const csep_part *n, c
         const int64_t first = (n->row * out_w + n->column) * co + n->channel;
         return (csep_destination){
             .c = at_mut(c->y, first, size),
-            .residual = c->residual ? at(c->residual, first, size) : NULL,
+            .residual = at_if(c->residual, first, size),
             .pixel_step = co,
             .line_step = out_w * co,
         };
@@ -128,9 +180,8 @@ void csep_convert_input(const csep_call *c, void *to)
     const csep_input *in = &c->geometry->input;
     const int64_t channels = c->plan->desc.in_channels;
     const int64_t image = in->height * in->width * channels;
-    const outside x = input_of(c);
     for (int64_t i = 0; i < in->batch; i++) {
         const csep_part n = {i * in->height, in->height, 0, in->width, 0, channels};
-        convert(c, &x, n, at_mut(to, i * image, c->plan->kernels->size));
+        convert_input(c, n, at_mut(to, i * image, c->plan->kernels->size));
     }
 }

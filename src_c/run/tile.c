@@ -20,7 +20,6 @@ static void run_depthwise(const csep_call *c, const csep_tile *t, char *scratch)
             .pixel_step = to.pixel_step,
             .line_step = to.line_step,
             .residual = to.residual,
-            .activation = p->desc.activation,
         };
         csep_run_first_stage(c, t, &source, k, channels, &job);
         csep_store_outputs(c, &outputs, scratch);

@@ -47,6 +47,7 @@ def pair(low, high):
 
 activations = st.one_of(
     st.none(),
+    st.just("prelu"),
     st.sampled_from(list(reference.ACTIVATIONS)),
     st.tuples(st.sampled_from(["elu", "leaky_relu"]), st.floats(-2, 2)),
 )
@@ -59,16 +60,23 @@ def calls(draw, kind):
     kernel = draw(pair(1, 6)) if slides else (1, 1)
     strides = draw(pair(1, 4)) if slides else (1, 1)
     dilations = draw(pair(1, 3)) if slides else (1, 1)
-    padding = draw(st.sampled_from(["SAME", "VALID", "pairs"])) if slides else "VALID"
+    forms = ["SAME", "SAME_LOWER", "VALID", "pairs"]
+    padding = draw(st.sampled_from(forms)) if slides else "VALID"
     if padding == "pairs":
         padding = draw(st.tuples(pair(0, 7), pair(0, 7)))
     size = []
     for axis in range(2):
         reach = (kernel[axis] - 1) * dilations[axis] + 1
-        low = {"SAME": 1, "VALID": reach}.get(padding) if isinstance(padding, str) else None
-        if low is None:
+        if isinstance(padding, str):
+            low = reach if padding == "VALID" else 1
+        else:
             low = max(1, reach - sum(padding[axis]))
         size.append(draw(st.integers(low, low + 20)))
+    widest = np.max(reference.explicit_pads(size, kernel, strides, dilations, padding), axis=1)
+    modes = ["zeros", "replicate"]
+    modes += ["circular"] if all(widest <= size) else []
+    modes += ["reflect"] if all(widest < size) else []
+    sliding = {"strides": strides, "padding": padding, "dilations": dilations}
     c = draw(st.integers(1, 40))
     m = draw(st.integers(1, 5)) if kind in {"separable", "depthwise"} else 1
     groups = draw(st.sampled_from([1, 1, 2, 3, 5])) if kind == "conv" else 1
@@ -85,7 +93,7 @@ def calls(draw, kind):
         "bias": draw(st.booleans()),
         "depthwise_bias": draw(st.booleans()),
         "residual": draw(st.booleans()),
-        "sliding": {"strides": strides, "padding": padding, "dilations": dilations},
+        "sliding": sliding | {"mode": draw(st.sampled_from(modes))},
         "activation": draw(activations),
         "depthwise_activation": draw(activations),
         "layout": draw(st.sampled_from(["NHWC", "NCHW", "channels_first", "channels_last"])),
@@ -119,14 +127,19 @@ class Case:
             weights.append(array(*call["kernel"], c // call.get("groups", 1), filters))
         self.x = rng.standard_normal(call["shape"]).astype(dtype)
         self.weights = [*weights, array(filters) if call["bias"] else None]
-        arguments = {"activation": call["activation"]}
+
+        def activation(name, channels):
+            chosen = call[name]
+            return (chosen, array(channels)) if chosen == "prelu" else chosen
+
+        arguments = {"activation": activation("activation", filters)}
         if kind != "pointwise":
             arguments |= call["sliding"]
         if kind == "separable":
             bias = array(c * m) if call["depthwise_bias"] else None
             arguments |= {
                 "depthwise_bias": bias,
-                "depthwise_activation": call["depthwise_activation"],
+                "depthwise_activation": activation("depthwise_activation", c * m),
             }
         if kind == "conv":
             arguments["groups"] = call.get("groups", 1)
@@ -184,8 +197,11 @@ LARGE = {
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize("kind", KINDS)
-def test_large_calls(kind, dtype, layout):
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [(k, m) for k in KINDS for m in ("zeros", "reflect") if k != "pointwise" or m == "zeros"],
+)
+def test_large_calls(kind, mode, dtype, layout):
     for shape, kernel, multiplier, filters in LARGE[kind]:
         call = {
             "kind": kind,
@@ -193,9 +209,9 @@ def test_large_calls(kind, dtype, layout):
             "kernel": kernel,
             "multiplier": multiplier,
             "out_channels": filters or shape[3] * multiplier,
-            "sliding": {"strides": (1, 1), "padding": "SAME", "dilations": (1, 1)},
-            "activation": "silu",
-            "depthwise_activation": "relu6",
+            "sliding": {"strides": (1, 1), "padding": "SAME", "dilations": (1, 1), "mode": mode},
+            "activation": "silu" if mode == "zeros" else "prelu",
+            "depthwise_activation": "relu6" if mode == "zeros" else "prelu",
             "layout": layout,
             "seed": 1,
         } | dict.fromkeys(("bias", "depthwise_bias", "residual"), True)

@@ -40,6 +40,10 @@ names = st.sampled_from(
         "relu6",
         "elu",
         "gelu",
+        "prelu",
+        "reflect",
+        "replicate",
+        "circular",
         "",
         "\0",
         "é",
@@ -84,6 +88,7 @@ anything = st.one_of(
     st.tuples(integers, integers),
     st.tuples(st.tuples(integers, integers), st.tuples(integers, integers)),
     st.tuples(names, numbers),
+    st.tuples(st.just("prelu"), arrays()),
     st.dictionaries(names, numbers, max_size=2),
     st.builds(object),
 )

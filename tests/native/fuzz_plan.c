@@ -54,7 +54,7 @@ static void require(int condition, const char *what)
 }
 
 /* Room for one array between two pages that must not be touched; there are ARRAYS of them. */
-enum { ARRAYS = 8, PAGE = 4096, ROOM = 8 << 20 };
+enum { ARRAYS = 10, PAGE = 4096, ROOM = 8 << 20 };
 
 static char *room(int number)
 {
@@ -101,10 +101,10 @@ static void small_sizes(input *in, csep_conv_desc *d, csep_input *s)
     d->stride_w = take(in, 1, 4);
     d->dilation_h = take(in, 1, 4);
     d->dilation_w = take(in, 1, 4);
-    d->activation.kind = (csep_activation_kind)take(in, 0, 11);
+    d->activation.kind = (csep_activation_kind)take(in, 0, CSEP_LAST_ACTIVATION);
     d->activation.alpha = (double)take(in, 0, 4) / 4;
     if (d->kind == CSEP_SEPARABLE)
-        d->depthwise_activation.kind = (csep_activation_kind)take(in, 0, 11);
+        d->depthwise_activation.kind = (csep_activation_kind)take(in, 0, CSEP_LAST_ACTIVATION);
     s->dtype = d->dtype == CSEP_F64 ? CSEP_F64 : (csep_dtype[]){0, 2, 3}[take(in, 0, 2)];
     s->layout = (csep_layout)take(in, 0, 1);
     s->batch = take(in, 0, 2);
@@ -114,6 +114,7 @@ static void small_sizes(input *in, csep_conv_desc *d, csep_input *s)
     s->pad_bottom = take(in, 0, 9);
     s->pad_left = take(in, 0, 9);
     s->pad_right = take(in, 0, 9);
+    s->padding_mode = (csep_padding_mode)(take(in, 0, 5) % 4);
 }
 
 /* One field is anything. */
@@ -135,7 +136,8 @@ static void any_field(input *in, csep_conv_desc *d, csep_input *s)
                             (int *)&d->depthwise_activation.kind,
                             (int *)&s->dtype,
                             (int *)&s->layout,
-                            (int *)&s->padding};
+                            (int *)&s->padding,
+                            (int *)&s->padding_mode};
     enum { SIZES = sizeof sizes / sizeof *sizes, NUMBERS = sizeof numbers / sizeof *numbers };
     const int64_t which = take(in, 0, SIZES + NUMBERS);
     const int64_t value = take_any(in);
@@ -170,6 +172,7 @@ static int may_be(const csep_conv_desc *d, const csep_input *s)
                  (others[i] >= 0 && (i > 3 || others[i] <= CSEP_MAX_STEP));
     right &= (unsigned)d->kind <= CSEP_CONV && (unsigned)s->layout <= CSEP_NCHW;
     right &= (unsigned)s->padding <= CSEP_SAME_LOWER;
+    right &= (unsigned)s->padding_mode <= CSEP_CIRCULAR;
     right &= (unsigned)d->activation.kind <= CSEP_LAST_ACTIVATION;
     right &= (unsigned)d->depthwise_activation.kind <= CSEP_LAST_ACTIVATION;
     right &= d->dtype == CSEP_F64
@@ -196,24 +199,39 @@ static int64_t side(int64_t in, int64_t before, int64_t after, int64_t kernel, i
     return outputs < INT64_MAX ? (int64_t)outputs : INT64_MAX;
 }
 
-/* SAME along one side: outputs, and whether a half of the padding is more than may be said in
- * pixels. */
-static int64_t same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int *too_far)
+/* SAME along one side: outputs, and the larger half of the padding. */
+static int64_t same_side(int64_t in, int64_t kernel, int64_t stride, int64_t dilation,
+                         __int128 *padding)
 {
     const __int128 outputs = ((__int128)in + stride - 1) / stride;
     const __int128 reach = (__int128)(kernel - 1) * dilation + 1;
-    const __int128 padding = (outputs - 1) * stride + reach - in;
-    *too_far |= (padding + 1) / 2 > CSEP_MAX_STEP;
+    const __int128 total = (outputs - 1) * stride + reach - in;
+    *padding = total > 0 ? (total + 1) / 2 : 0;
     return (int64_t)outputs;
+}
+
+/* Whether a side is too short for a mode to fill this padding with its pixels. */
+static int too_short(csep_padding_mode mode, __int128 padding, int64_t side)
+{
+    const __int128 most[] = {INT64_MAX, (__int128)side - 1, side > 0 ? INT64_MAX : 0, side};
+    return padding > 0 && padding > most[mode];
 }
 
 static int64_t at_least_1(int64_t n) { return n < 1 ? 1 : n; }
 
-/* No array of the call is large, not even with an image in it. */
+/* No array of the call is large, not even with an image in it, nor with its padding. */
 static int small(const csep_conv_desc *d, const csep_input *s, int64_t h, int64_t w)
 {
     const int64_t batch = at_least_1(s->batch);
-    return count(batch, at_least_1(s->height), at_least_1(s->width), d->in_channels) >= 0 &&
+    /* No more than this is SAME. */
+    const int64_t high = s->padding == CSEP_EXPLICIT ? s->pad_top + s->pad_bottom
+                                                     : (d->kernel_h - 1) * d->dilation_h;
+    const int64_t wide = s->padding == CSEP_EXPLICIT ? s->pad_left + s->pad_right
+                                                     : (d->kernel_w - 1) * d->dilation_w;
+    const int border = s->padding_mode != CSEP_ZEROS;
+    const int64_t height = at_least_1(s->height), width = at_least_1(s->width);
+    return count(batch, height, width, d->in_channels) >= 0 &&
+           (!border || count(batch, height + high, width + wide, d->in_channels) >= 0) &&
            count(batch, h, w, d->out_channels) >= 0 &&
            count(d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier) >= 0;
 }
@@ -228,21 +246,27 @@ static int has_output(const csep_conv_desc *d, const csep_input *s, int64_t *out
             "the wrong fields are accepted");
     if (!right)
         return 0;
-    int too_far = 0;
+    __int128 vertical = s->pad_top > s->pad_bottom ? s->pad_top : s->pad_bottom;
+    __int128 horizontal = s->pad_left > s->pad_right ? s->pad_left : s->pad_right;
     const int same = s->padding != CSEP_EXPLICIT;
     const int64_t h =
-        same ? same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &too_far)
+        same ? same_side(s->height, d->kernel_h, d->stride_h, d->dilation_h, &vertical)
              : side(s->height, s->pad_top, s->pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
     const int64_t w =
-        same ? same_side(s->width, d->kernel_w, d->stride_w, d->dilation_w, &too_far)
+        same ? same_side(s->width, d->kernel_w, d->stride_w, d->dilation_w, &horizontal)
              : side(s->width, s->pad_left, s->pad_right, d->kernel_w, d->stride_w, d->dilation_w);
+    const int too_far = vertical > CSEP_MAX_STEP || horizontal > CSEP_MAX_STEP;
+    const int no_border = too_short(s->padding_mode, vertical, s->height) ||
+                          too_short(s->padding_mode, horizontal, s->width);
     const double outputs = (double)s->batch * (double)h * (double)w * (double)d->out_channels;
     if (status == CSEP_OK) {
         require(*out_h == h && *out_w == w && h > 0 && w > 0, "the wrong size");
         require(outputs < 0x1p60, "more than can be counted");
+        require(!no_border, "padding of pixels that are not there");
     } else {
         require(*out_h == -1 && *out_w == -1, "a size without success");
-        require(h < 1 || w < 1 || too_far || !small(d, s, h, w), "refused without a reason");
+        require(h < 1 || w < 1 || too_far || no_border || !small(d, s, h, w),
+                "refused without a reason");
     }
     return status == CSEP_OK;
 }
@@ -272,7 +296,7 @@ static int same(csep_dtype dtype, const void *a, const void *b, int64_t elements
 /* All arrays of a call. */
 typedef struct arrays {
     int64_t outputs;
-    void *dw, *dw_bias, *pw, *bias, *x, *residual, *y, *again;
+    void *dw, *dw_bias, *dw_slopes, *pw, *bias, *slopes, *x, *residual, *y, *again;
 } arrays;
 
 /* 0 where there is no room for them. */
@@ -287,6 +311,8 @@ static int make_arrays(input *in, const csep_conv_desc *d, const csep_input *s, 
                                 has_dw ? 1 : d->kernel_w, 1);
     const int64_t pw = count(depth, d->out_channels, 1, 1);
     const int64_t x = count(s->batch, s->height, s->width, d->in_channels);
+    if (!small(d, s, out_h, out_w))
+        return 0;
     a->outputs = count(s->batch, out_h, out_w, d->out_channels);
     if ((has_dw && dw < 0) || (has_pw && pw < 0) || depth < 0 || x < 0 || a->outputs < 0)
         return 0;
@@ -299,7 +325,15 @@ static int make_arrays(input *in, const csep_conv_desc *d, const csep_input *s, 
     a->residual = choice & 4 ? make_array(in, 5, a->outputs * element) : NULL;
     a->y = make_array(in, 6, a->outputs * element);
     a->again = make_array(in, 7, a->outputs * element);
+    a->dw_slopes = d->kind == CSEP_SEPARABLE && d->depthwise_activation.kind == CSEP_PRELU
+                       ? make_array(in, 8, depth * real)
+                       : NULL;
+    a->slopes = d->activation.kind == CSEP_PRELU ? make_array(in, 9, d->out_channels * real) : NULL;
     const int64_t missing = take(in, 0, 15);
+    if (missing == 12)
+        a->slopes = NULL;
+    if (missing == 13)
+        a->dw_slopes = NULL;
     if (missing == 14)
         a->dw = NULL;
     if (missing == 15)
@@ -309,11 +343,19 @@ static int make_arrays(input *in, const csep_conv_desc *d, const csep_input *s, 
 
 static void run(const csep_conv_desc *d, const csep_input *s, const arrays *a, int threads)
 {
-    const csep_weights weights = {
-        .dw = a->dw, .dw_bias = a->dw_bias, .pw = a->pw, .w = a->pw, .bias = a->bias};
+    const csep_weights weights = {.dw = a->dw,
+                                  .dw_bias = a->dw_bias,
+                                  .pw = a->pw,
+                                  .w = a->pw,
+                                  .bias = a->bias,
+                                  .dw_slopes = a->dw_slopes,
+                                  .slopes = a->slopes};
     csep_plan *plan;
     const csep_status status = csep_plan_create(&plan, d, &weights);
-    const int complete = (a->dw || d->kind == CSEP_CONV) && (a->pw || d->kind == CSEP_DEPTHWISE);
+    const int sloped = d->activation.kind == CSEP_PRELU;
+    const int between = d->kind == CSEP_SEPARABLE && d->depthwise_activation.kind == CSEP_PRELU;
+    const int complete = (a->dw || d->kind == CSEP_CONV) && (a->pw || d->kind == CSEP_DEPTHWISE) &&
+                         (a->slopes || !sloped) && (a->dw_slopes || !between);
     require(status == (complete ? CSEP_OK : CSEP_BAD_ARGUMENT), "weights are missing, or not");
     require((status == CSEP_OK) == (plan != NULL), "a plan without success, or the reverse");
     const csep_status ran = csep_execute(plan, s, a->x, a->residual, a->y, threads);

@@ -54,16 +54,21 @@ static void let_go(guarded g) { munmap(g.pages, g.bytes); }
 
 static csep_activation any_activation(void)
 {
-    const csep_activation_kind kinds[] = {CSEP_LINEAR, CSEP_RELU, CSEP_RELU6, CSEP_LEAKY_RELU};
-    return (csep_activation){kinds[draw(0, 3)], 0.25};
+    const csep_activation_kind kinds[] = {CSEP_LINEAR, CSEP_RELU, CSEP_RELU6, CSEP_LEAKY_RELU,
+                                          CSEP_PRELU};
+    return (csep_activation){kinds[draw(0, 4)], 0.25};
 }
 
-static double activate(csep_activation activation, double v)
+static double times(double a, double b) { return real == CSEP_F64 ? a * b : (float)a * (float)b; }
+
+/* slopes are those of all channels, as a job has them. */
+static double activate(csep_activation activation, const void *slopes, int64_t channel, double v)
 {
     switch (activation.kind) {
     case CSEP_RELU: return v > 0 ? v : 0;
     case CSEP_RELU6: return v > 6 ? 6 : v > 0 ? v : 0;
-    case CSEP_LEAKY_RELU: return v > 0 ? v : activation.alpha * v;
+    case CSEP_LEAKY_RELU: return v > 0 ? v : times(activation.alpha, v);
+    case CSEP_PRELU: return v > 0 ? v : times(get(real, slopes, channel), v);
     default: return v;
     }
 }
@@ -259,6 +264,8 @@ static void depthwise(const csep_depthwise_entry *entry)
     j->activation = any_activation();
     lay_out_a(&s, (int)draw(0, 1));
     taps_of taps = any_taps(j, first + channels);
+    guarded slopes = any_array(real, blocks_of(first + channels) * vl);
+    j->slopes = j->activation.kind == CSEP_PRELU ? slopes.data : NULL;
     entry->run(j);
     for (int64_t line = 0; line < j->lines; line++)
         for (int64_t pixel = 0; pixel < j->pixels; pixel++)
@@ -267,11 +274,12 @@ static void depthwise(const csep_depthwise_entry *entry)
                 double sum = depthwise_value(&s, line, pixel, k);
                 if (j->residual)
                     sum = plus(sum, get(real, j->residual, at));
-                CHECK(holds(j->a, at, activate(j->activation, sum)));
+                CHECK(holds(j->a, at, activate(j->activation, j->slopes, k, sum)));
             }
     release(&s);
     let_go(taps.w);
     let_go(taps.bias);
+    let_go(slopes);
     free(taps.lane);
 }
 
@@ -329,12 +337,14 @@ static void pointwise(void)
     const int64_t c_count = (j.rows - 1) * j.ldc + j.columns;
     guarded a = any_array(real, (blocks_of(j.k) - 1) * j.a_step + j.rows * vl);
     guarded b = any_array(real, b_count), bias = any_array(real, padded);
+    guarded slopes = any_array(real, padded);
     guarded c = any_array(real, c_count), residual = any_array(real, c_count);
     void *const before = malloc((size_t)(c_count * bytes_of(real)));
     memcpy(before, c.data, (size_t)(c_count * bytes_of(real)));
     j.a = a.data;
     j.b = b.data;
     j.bias = draw(0, 1) ? bias.data : NULL;
+    j.slopes = j.activation.kind == CSEP_PRELU ? slopes.data : NULL;
     j.c = c.data;
     j.residual = draw(0, 1) ? residual.data : NULL;
     if (draw(0, 1)) { /* only asked for, wherever it is */
@@ -353,7 +363,7 @@ static void pointwise(void)
                              b_value(&j, j.k_first + k, column), sum);
             if (j.finish && j.residual)
                 sum = plus(sum, get(real, residual.data, i));
-            sum = j.finish ? activate(j.activation, sum) : sum;
+            sum = j.finish ? activate(j.activation, j.slopes, column, sum) : sum;
         }
         CHECK(holds(c.data, i, sum)); /* a gap is left alone */
     }
@@ -361,6 +371,7 @@ static void pointwise(void)
     let_go(a);
     let_go(b);
     let_go(bias);
+    let_go(slopes);
     let_go(c);
     let_go(residual);
 }
@@ -395,7 +406,7 @@ static void approximations(void)
 {
     enum { LANES = 16 }; /* no fewer than any vector has */
     double zero[LANES] = {0}, v[LANES] = {0}, c[LANES] = {0};
-    const csep_activation_kind kind = (csep_activation_kind)draw(CSEP_ELU, CSEP_LAST_ACTIVATION);
+    const csep_activation_kind kind = (csep_activation_kind)draw(CSEP_ELU, CSEP_SOFTPLUS);
     for (int i = 0; i < LANES; i++)
         put(real, v, i, (double)draw(-12000000, 12000000) / 1e6);
     const csep_pointwise_job job = {.a = zero,

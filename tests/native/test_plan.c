@@ -27,12 +27,37 @@ static int64_t place(csep_layout layout, int64_t height, int64_t width, int64_t 
                                : ((b * height + i) * width + j) * channels + c;
 }
 
+/* Which pixel of a side is seen at i, which may lie beside it; -1: none. */
+static int64_t seen(csep_padding_mode mode, int64_t i, int64_t side)
+{
+    if (i >= 0 && i < side)
+        return i;
+    switch (mode) {
+    case CSEP_REFLECT: return side - 1 - llabs(side - 1 - llabs(i));
+    case CSEP_REPLICATE: return i < 0 ? 0 : side - 1;
+    case CSEP_CIRCULAR: return (i + side) % side;
+    default: return -1;
+    }
+}
+
 static double input(const problem *p, int64_t b, int64_t i, int64_t j, int64_t q)
 {
     const csep_input *s = &p->s;
-    if (i < 0 || i >= s->height || j < 0 || j >= s->width)
+    i = seen(s->padding_mode, i, s->height);
+    j = seen(s->padding_mode, j, s->width);
+    if (i < 0 || j < 0)
         return 0;
     return get(s->dtype, p->x, place(s->layout, s->height, s->width, p->d.in_channels, b, i, j, q));
+}
+
+static double activate(const problem *p, csep_activation activation, const void *slopes,
+                       int64_t channel, double v)
+{
+    switch (activation.kind) {
+    case CSEP_RELU6: return fmin(fmax(v, 0), 6);
+    case CSEP_PRELU: return v < 0 ? get(p->d.dtype, slopes, channel) * v : v;
+    default: return v;
+    }
 }
 
 /* Depthwise output c of one output pixel. */
@@ -47,7 +72,7 @@ static double depthwise(const problem *p, int64_t b, int64_t i, int64_t j, int64
             z += input(p, b, i * d->stride_h + di * d->dilation_h - p->s.pad_top,
                        j * d->stride_w + dj * d->dilation_w - p->s.pad_left, q) *
                  get(d->dtype, p->weights.dw, (di * d->kernel_w + dj) * row + c % row);
-    return d->depthwise_activation.kind == CSEP_RELU6 ? fmin(fmax(z, 0), 6) : z;
+    return activate(p, d->depthwise_activation, p->weights.dw_slopes, c, z);
 }
 
 static double product(const problem *p, int64_t b, int64_t i, int64_t j, int64_t k)
@@ -80,12 +105,13 @@ static double element(const problem *p, int64_t b, int64_t i, int64_t j, int64_t
     if (p->residual)
         sum += get(p->s.dtype, p->residual,
                    place(p->s.layout, p->out_h, p->out_w, p->d.out_channels, b, i, j, k));
-    return p->d.activation.kind == CSEP_RELU6 ? fmin(fmax(sum, 0), 6) : sum;
+    return activate(p, p->d.activation, p->weights.slopes, k, sum);
 }
 
 static csep_activation draw_activation(void)
 {
-    return (csep_activation){draw(0, 1) ? CSEP_RELU6 : CSEP_LINEAR, 0};
+    const csep_activation_kind kinds[] = {CSEP_LINEAR, CSEP_RELU6, CSEP_PRELU};
+    return (csep_activation){kinds[draw(0, 2)], 0};
 }
 
 /* Sizes that have an output; returns whether these do. */
@@ -128,6 +154,8 @@ static int draw_sizes(problem *p)
     p->s.pad_bottom = draw(0, 4);
     p->s.pad_left = draw(0, 9);
     p->s.pad_right = draw(0, 9);
+    if (draw(0, 2) == 0)
+        p->s.padding_mode = (csep_padding_mode)draw(CSEP_REFLECT, CSEP_CIRCULAR);
     return csep_output_size(d, &p->s, &p->out_h, &p->out_w) == CSEP_OK;
 }
 
@@ -186,6 +214,10 @@ static int random_geometry(void)
                                                  d->out_channels);
     if (draw(0, 1))
         p.weights.bias = random_array(d->dtype, d->out_channels);
+    if (d->activation.kind == CSEP_PRELU)
+        p.weights.slopes = random_array(d->dtype, d->out_channels);
+    if (d->depthwise_activation.kind == CSEP_PRELU)
+        p.weights.dw_slopes = random_array(d->dtype, depth);
     const size_t bytes = (size_t)(outputs * bytes_of(s->dtype));
     void *y = gy.data, *again = malloc(bytes);
     memset(y, 0xff, bytes);
@@ -207,7 +239,7 @@ static int random_geometry(void)
     memset(again, 0xff, bytes);
     CHECK(csep_convolve_resolved(d, &g, &p.weights, p.x, p.residual, again, 2) == CSEP_OK);
     CHECK(memcmp(y, again, bytes) == 0);
-    CHECK(csep_scratch_bytes(plan, s, 3) <= CSEP_MAX_SCRATCH_BYTES);
+    CHECK(csep_scratch_bytes(plan, s, 3) <= CSEP_MAX_SCRATCH_BYTES); /* these are small */
     check_result(&p, y);
 
     csep_plan_destroy(plan);
@@ -219,6 +251,8 @@ static int random_geometry(void)
     free((void *)p.weights.pw);
     free((void *)p.weights.w);
     free((void *)p.weights.bias);
+    free((void *)p.weights.slopes);
+    free((void *)p.weights.dw_slopes);
     free(again);
     return 1;
 }
@@ -298,6 +332,30 @@ static void many_shapes(void)
     free(x);
     free(dw);
     free(pw);
+}
+
+/* How much of each side a mode can put around an image. */
+static void widest_borders(void)
+{
+    csep_conv_desc d = simple_layer(1, 1);
+    d.kind = CSEP_DEPTHWISE;
+    const csep_padding_mode modes[] = {CSEP_REFLECT, CSEP_CIRCULAR, CSEP_REPLICATE};
+    const int64_t most[] = {4, 5, 1000};
+    csep_geometry g;
+    for (int i = 0; i < 3; i++)
+        for (int side = 0; side < 4; side++) {
+            csep_input in = {.batch = 1, .height = 5, .width = 5, .padding_mode = modes[i]};
+            int64_t *const pads[] = {&in.pad_top, &in.pad_bottom, &in.pad_left, &in.pad_right};
+            *pads[side] = most[i];
+            CHECK(csep_resolve(&d, &in, &g) == CSEP_OK);
+            CHECK(g.image_height == 5 && g.input.height == (side < 2 ? 5 + most[i] : 5));
+            *pads[side] = most[i] + 1;
+            CHECK((csep_resolve(&d, &in, &g) == CSEP_OK) == (modes[i] == CSEP_REPLICATE));
+            in.height = in.width = 0; /* there is nothing to repeat */
+            CHECK(csep_resolve(&d, &in, &g) == CSEP_BAD_SHAPE);
+            in.height = in.width = INT64_MAX;
+            CHECK(csep_resolve(&d, &in, &g) == CSEP_BAD_SHAPE);
+        }
 }
 
 /* A slope beyond float's range, an output that is 0. */
@@ -422,6 +480,11 @@ static void bad_descriptors(void)
     CHECK(csep_plan_create(&plan, &good, &no_pw) == CSEP_BAD_ARGUMENT);
 
     csep_conv_desc bad = good;
+    for (int between = 0; between < 2; between++) { /* no slopes */
+        bad = good;
+        *(between ? &bad.depthwise_activation : &bad.activation) = (csep_activation){CSEP_PRELU, 0};
+        CHECK(csep_plan_create(&plan, &bad, &weights) == CSEP_BAD_ARGUMENT);
+    }
     int64_t *const sizes[] = {&bad.in_channels, &bad.channel_multiplier, &bad.out_channels,
                               &bad.kernel_h,    &bad.kernel_w,           &bad.stride_h,
                               &bad.stride_w,    &bad.dilation_h,         &bad.dilation_w};
@@ -466,6 +529,9 @@ static void bad_descriptors(void)
     CHECK(csep_resolve(&good, NULL, &geometry) == CSEP_BAD_ARGUMENT);
     CHECK(csep_resolve(&good, &shape, NULL) == CSEP_BAD_ARGUMENT);
     shape.padding = (csep_padding)3;
+    CHECK(csep_resolve(&good, &shape, &geometry) == CSEP_BAD_ARGUMENT);
+    shape.padding = CSEP_SAME;
+    shape.padding_mode = (csep_padding_mode)4;
     CHECK(csep_resolve(&good, &shape, &geometry) == CSEP_BAD_ARGUMENT);
     /* Many channels are no product of many. */
     csep_conv_desc wide = simple_layer(most, most);
@@ -547,6 +613,7 @@ int main(int argc, char **argv)
     many_shapes();
     scratch_of_large_depths();
     many_channels_are_converted_by_tiles();
+    widest_borders();
     endless_slope();
     endless_row();
     for (int i = 0; i < geometries;)

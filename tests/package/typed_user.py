@@ -20,6 +20,10 @@ csep.separable_conv2d(x, dw, pw, padding=1, activation=("leaky_relu", 0.1), num_
 csep.separable_conv2d(x, dw, pw, padding=(1, 1), activation="relu6", data_format="NHWC", out=None)
 csep.separable_conv2d(x, dw, pw, depthwise_bias=np.zeros(4, "f4"), depthwise_activation="relu")
 csep.depthwise_conv2d(x, dw[:, :, :1], padding="SAME_LOWER", shared_kernel=False)
+csep.depthwise_conv2d(x, dw, padding=1, mode="reflect")
+csep.conv1d(x[0], w[0], padding="SAME", mode="Circular")
+csep.pointwise_conv2d(x, pw, activation=("prelu", bias))
+csep.PointwiseConv2D(pw, activation=("prelu", [0.1, 0.2, 0.3, 0.4, 0.5]))
 csep.pointwise_conv2d(x, pw, bias, residual=np.zeros((1, 8, 8, 5), np.float32))
 csep.conv2d(x, w, bias, strides=np.array([2, 2]), groups=1)
 csep.conv1d(x[0], w[0], padding="CAUSAL")
@@ -42,6 +46,8 @@ threads: int = csep.get_num_threads()
 csep.separable_conv2d(x, dw, pw, strides="two")  # wrong
 csep.separable_conv2d(x, dw, pw, strides=1.5)  # wrong
 csep.conv2d(x, w, groups="all")  # wrong
+csep.conv2d(x, w, mode=2)  # wrong
+csep.conv2d(x, w, activation=("prelu", None))  # wrong
 csep.SeparableConv2D(dw, pw, activation=np.tanh)  # wrong
 op(x, num_threads="many")  # wrong
 op.fold_batch_norm(None, None, bias, bias, stage="both")  # wrong

@@ -31,7 +31,7 @@ typedef struct channel_block {
     vmask mask;      /* the lanes they are loaded into */
     vindex lane;     /* EXPAND: input channel of each output lane */
     int outputs;     /* lanes to be stored */
-    const real *w, *bias;
+    const real *w, *bias, *slopes;
     int64_t a; /* from job->a to the block */
 } channel_block;
 
@@ -62,7 +62,7 @@ INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec
                       const int T)
 {
     const int64_t step = job->pixel_step;
-    const placement place = {T, 1, block->outputs, step};
+    const placement place = {T, 1, block->outputs, step, block->slopes};
     const real *residual = job->residual;
     v_finish(acc, T, &place, residual ? residual + a : 0, &job->activation);
     real *to = (real *)job->a + a;
@@ -220,6 +220,7 @@ INLINE channel_block dw_block(const csep_stage_job *job, int64_t k, int64_t end)
         .outputs = job->whole_vectors ? VL : (int)(k_last - k + 1),
         .w = (const real *)job->w + w_block * job->kernel_rows * job->taps * VL,
         .bias = (const real *)job->bias + k,
+        .slopes = job->slopes ? (const real *)job->slopes + k : 0,
         .a = (k - job->channel) / VL * job->a_step,
     };
     block.mask = v_mask(block.count);

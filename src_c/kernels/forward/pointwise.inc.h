@@ -38,6 +38,7 @@ typedef struct tile_job {
     int finish;
     const real *residual;              /* laid out as c, or NULL */
     const csep_activation *activation; /* where finish is 1 */
+    const real *slopes;                /* of this panel, like bias */
 } tile_job;
 
 INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const real *b, const int MR,
@@ -59,7 +60,7 @@ INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const rea
 INLINE void pw_finish(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
                       const int NV)
 {
-    const placement place = {MR, NV, t->last_lanes, t->ldc};
+    const placement place = {MR, NV, t->last_lanes, t->ldc, t->slopes};
     vec sum[MAX_SUMS];
     UNROLL
     for (int i = 0; i < MR * NV; i++)
@@ -187,7 +188,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         taller = rows % tiles;
     }
 
-    const real *b = job->b, *bias = job->bias, *residual = job->residual;
+    const real *b = job->b, *bias = job->bias, *residual = job->residual, *slopes = job->slopes;
     const int64_t corner = first * job->ldc + panel * width;
     tile_job t = {
         .a = (const real *)job->a + first * VL,
@@ -204,6 +205,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, int64_t first
         .finish = job->finish,
         .residual = job->finish && residual ? residual + corner : 0,
         .activation = &job->activation,
+        .slopes = slopes ? slopes + panel * width : 0,
     };
     const tile_fn run = tile_fns[job->b_step != 0][vectors];
     for (int64_t i = 0; i < tiles; i++) {

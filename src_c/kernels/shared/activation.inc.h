@@ -222,6 +222,7 @@ enum { MAX_SUMS = MAX_MR * CSEP_MAX_PANEL_VECTORS };
 typedef struct placement {
     int rows, vectors, last_lanes;
     int64_t row_step;
+    const real *slopes; /* CSEP_PRELU: of a row's channels, in whole vectors */
 } placement;
 
 /* Residual and activation, on sums in memory; residual is the first one's, or NULL. */
@@ -235,7 +236,14 @@ static NOINLINE void finish_in_memory(vec *sum, const placement *place, const re
         const real *from = residual + i / place->vectors * place->row_step + v * VL;
         sum[i] = sum[i] + (v < place->vectors - 1 ? v_load(from) : v_load_masked(from, last));
     }
-    activate_in_memory(sum, count, activation);
+    if (activation->kind != CSEP_PRELU) {
+        activate_in_memory(sum, count, activation);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        const vec slope = v_load(place->slopes + i % place->vectors * VL);
+        sum[i] = v_select(v_less(sum[i], v_zero()), slope * sum[i], sum[i]);
+    }
 }
 
 /* Completes count sums in registers, a constant number, at most MAX_SUMS. */
