@@ -98,14 +98,17 @@ cdef extern from "csep.h" nogil:
         int64_t pad_right
         csep_padding_mode padding_mode
 
+    ctypedef struct csep_side:
+        int64_t size
+        int64_t before
+        int64_t step
+
     ctypedef struct csep_geometry:
         csep_input input
         int64_t out_h
         int64_t out_w
-        int64_t image_height
-        int64_t image_width
-        int64_t border_top
-        int64_t border_left
+        csep_side rows
+        csep_side columns
 
     ctypedef struct csep_plan:
         pass

@@ -141,16 +141,22 @@ typedef struct csep_input {
     int64_t pad_top, pad_bottom, pad_left, pad_right;
 } csep_input;
 
+/* How one side of x becomes what the kernels see. */
+typedef struct csep_side {
+    int64_t size;   /* of x */
+    int64_t before; /* padding before it: nothing, or pixels of x */
+    int64_t step;   /* between outputs: the stride, or less where x is converted and pixels that no
+                     * kernel reaches are left out */
+} csep_side;
+
 /* The sizes of one call, checked.  csep_resolve and csep_plan_resolve fill it in, nobody else: the
  * functions that take one trust it. */
 typedef struct csep_geometry {
-    /* With its padding as four numbers.  Where padding holds pixels of the image it is a border
-     * that is made while x is converted: then the sizes are those with the border, and the numbers
-     * 0. */
+    /* As the kernels see it, with its padding as four numbers: a border of pixels of x is a part of
+     * the image, and what is left out is not. */
     csep_input input;
     int64_t out_h, out_w;
-    int64_t image_height, image_width; /* of x */
-    int64_t border_top, border_left;
+    csep_side rows, columns;
 } csep_geometry;
 
 typedef struct csep_plan csep_plan;

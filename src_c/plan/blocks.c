@@ -44,13 +44,15 @@ static int64_t span(int64_t count, int64_t stride, int64_t kernel, int64_t dilat
     return (count - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/* Input pixels under a tile within one image. */
+/* Input pixels under a tile that is staged: within one image, or of all images that it touches. */
 static int64_t input_pixels(const csep_plan *p, const csep_geometry *g, csep_extent tile)
 {
     const csep_conv_desc *d = &p->desc;
-    const int64_t rows = span(tile.rows, d->stride_h, d->kernel_h, d->dilation_h);
-    const int64_t columns = span(tile.columns, d->stride_w, d->kernel_w, d->dilation_w);
-    return min64(rows, g->input.height) * min64(columns, g->input.width);
+    const int64_t images = tile.rows > g->out_h ? ceil_div(tile.rows - 1, g->out_h) + 1 : 1;
+    const int64_t rows =
+        images > 1 ? g->input.height : span(tile.rows, g->rows.step, d->kernel_h, d->dilation_h);
+    const int64_t columns = span(tile.columns, g->columns.step, d->kernel_w, d->dilation_w);
+    return images * min64(rows, g->input.height) * min64(columns, g->input.width);
 }
 
 /* Input channels under a group of channels of the first stage. */
@@ -117,8 +119,8 @@ static void fit_staging(const csep_plan *p, const csep_geometry *g, csep_schedul
         s->group *= 2;
     if (d->kind == CSEP_CONV || s->group > all)
         s->group = all;
-    const double own = (double)min64(tile->rows * d->stride_h, g->input.height) *
-                       (double)min64(tile->columns * d->stride_w, g->input.width);
+    const double rows = (double)tile->rows * (double)min64(g->rows.step, g->input.height);
+    const double own = rows * (double)min64(tile->columns * g->columns.step, g->input.width);
     const int hidden = d->kind == CSEP_CONV && p->group_columns >= OUTPUTS_THAT_HIDE_CONVERSION &&
                        csep_staged_input_bytes(p, g, *tile, s->group) <= 2 * STAGED_BYTES &&
                        csep_staged_output_bytes(p, s, *tile, s->group) <= STAGED_BYTES / 2;

@@ -67,6 +67,7 @@ static void lay_out(const csep_plan *p, const csep_geometry *g, csep_extent tile
     s->row_tiles = min64(s->rows, round_up(ceil_div(s->rows, tile.rows), sharers));
     tile.rows = ceil_div(s->rows, s->row_tiles);
     tile.columns = ceil_div(g->out_w, s->column_tiles);
+    s->one_image = s->staged && tile.rows <= g->out_h;
 
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile.rows * tile.columns | 1) * vl;
@@ -97,8 +98,7 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->groups = p->groups;
     s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
     s->panels_outer = weight_bytes / p->groups > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
-    s->staged =
-        g->input.dtype != p->desc.dtype || g->input.layout != CSEP_NHWC || csep_has_border(g);
+    s->staged = csep_is_converted(&p->desc, g);
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);

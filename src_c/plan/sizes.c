@@ -4,6 +4,10 @@
 
 #include "plan/arith.h"
 
+/* With NCHW a run of a few pixels is converted channel by channel: that takes as long as converting
+ * so many columns more. */
+enum { COLUMNS_WORTH_A_RUN = 32 };
+
 /* Whether an array with these sides, of doubles, can be addressed with room for padding. */
 static int fits_memory(const int64_t *sides, int count)
 {
@@ -89,19 +93,35 @@ static int can_pad(csep_padding_mode mode, int64_t before, int64_t after, int64_
            (mode == CSEP_REPLICATE ? side > 0 : longest < side + (mode == CSEP_CIRCULAR));
 }
 
-/* Padding that holds pixels of the image becomes a border, part of the sizes that kernels see. */
-static void make_border(csep_geometry *g)
+/* Padding that holds pixels of x becomes a part of the image. */
+static void make_border(csep_input *in)
 {
-    csep_input *in = &g->input;
-    if (!(in->pad_top | in->pad_bottom | in->pad_left | in->pad_right))
-        in->padding_mode = CSEP_ZEROS;
-    if (!csep_has_border(g))
-        return;
-    g->border_top = in->pad_top;
-    g->border_left = in->pad_left;
     in->height += in->pad_top + in->pad_bottom;
     in->width += in->pad_left + in->pad_right;
     in->pad_top = in->pad_bottom = in->pad_left = in->pad_right = 0;
+}
+
+/* Of the first `limit` pixels of a padded side, those that are kept when of every stride pixels
+ * only the first `window` are, and only so many times. */
+static int64_t kept(int64_t limit, int64_t window, int64_t stride, int64_t outputs)
+{
+    return min64(limit / stride * window + min64(limit % stride, window), outputs * window);
+}
+
+/* Where a stride leaves pixels out between the kernels of two outputs, so does the conversion:
+ * kernels see the windows side by side. */
+static void leave_out(csep_side *side, int64_t outputs, int64_t reach, int64_t *size,
+                      int64_t *before, int64_t *after)
+{
+    const int64_t stride = side->step;
+    if (stride <= reach)
+        return;
+    const int64_t first = kept(*before, reach, stride, outputs);
+    const int64_t end = kept(*before + *size, reach, stride, outputs);
+    *size = end - first;
+    *before = first;
+    *after = outputs * reach - end;
+    side->step = reach;
 }
 
 csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
@@ -124,16 +144,29 @@ csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
         !can_pad(in.padding_mode, in.pad_top, in.pad_bottom, in.height) ||
         !can_pad(in.padding_mode, in.pad_left, in.pad_right, in.width))
         return CSEP_BAD_SHAPE;
-    csep_geometry g = {.input = in, .image_height = in.height, .image_width = in.width};
-    make_border(&g);
-    if (!images_fit(&g.input, d->in_channels))
-        return CSEP_BAD_SHAPE;
+    csep_geometry g = {.input = in,
+                       .rows = {in.height, in.pad_top, d->stride_h},
+                       .columns = {in.width, in.pad_left, d->stride_w}};
     g.out_h =
         out_side(in.height, in.pad_top, in.pad_bottom, d->kernel_h, d->stride_h, d->dilation_h);
     g.out_w =
         out_side(in.width, in.pad_left, in.pad_right, d->kernel_w, d->stride_w, d->dilation_w);
     const int64_t y[] = {max64(in.batch, 1), g.out_h, g.out_w, d->out_channels};
     if (g.out_h < 1 || g.out_w < 1 || !fits_memory(y, 4))
+        return CSEP_BAD_SHAPE;
+    if (!(in.pad_top | in.pad_bottom | in.pad_left | in.pad_right))
+        g.input.padding_mode = CSEP_ZEROS;
+    if (csep_has_border(&g))
+        make_border(&g.input);
+    if (csep_is_converted(d, &g)) {
+        leave_out(&g.rows, g.out_h, (d->kernel_h - 1) * d->dilation_h + 1, &g.input.height,
+                  &g.input.pad_top, &g.input.pad_bottom);
+        const int64_t reach = (d->kernel_w - 1) * d->dilation_w + 1;
+        if (in.layout == CSEP_NHWC || d->stride_w > reach + COLUMNS_WORTH_A_RUN)
+            leave_out(&g.columns, g.out_w, reach, &g.input.width, &g.input.pad_left,
+                      &g.input.pad_right);
+    }
+    if (!images_fit(&g.input, d->in_channels))
         return CSEP_BAD_SHAPE;
     *geometry = g;
     return CSEP_OK;

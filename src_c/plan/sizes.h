@@ -17,6 +17,14 @@ static inline int csep_has_border(const csep_geometry *geometry)
     return geometry->input.padding_mode != CSEP_ZEROS;
 }
 
+/* Whether x is converted before kernels see it: from another dtype or layout, or to get a border.
+ */
+static inline int csep_is_converted(const csep_conv_desc *d, const csep_geometry *geometry)
+{
+    const csep_input *in = &geometry->input;
+    return in->dtype != d->dtype || in->layout != CSEP_NHWC || csep_has_border(geometry);
+}
+
 /* Sets input's paddings to SAME's, or to SAME_LOWER's where its padding says so; for a checked
  * descriptor and sizes of at least 0. */
 void csep_set_same_padding(const csep_conv_desc *desc, csep_input *input);

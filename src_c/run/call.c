@@ -6,7 +6,7 @@
 static int64_t input_row(const csep_call *c, int64_t row, int64_t beyond)
 {
     const int64_t height = c->geometry->input.height, out_h = c->geometry->out_h;
-    const int64_t top = (row % out_h) * c->plan->desc.stride_h - c->geometry->input.pad_top;
+    const int64_t top = (row % out_h) * c->geometry->rows.step - c->geometry->input.pad_top;
     return row / out_h * height + min64(max64(top + beyond, 0), height);
 }
 

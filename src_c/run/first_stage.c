@@ -12,7 +12,8 @@ static csep_line line_of(const csep_call *c, const csep_source *source, int64_t 
     const csep_conv_desc *d = &c->plan->desc;
     const int64_t height = c->geometry->input.height, dilation = d->dilation_h;
     const int64_t image = row / c->geometry->out_h;
-    const int64_t top = (row % c->geometry->out_h) * d->stride_h - c->geometry->input.pad_top;
+    const int64_t top =
+        (row % c->geometry->out_h) * c->geometry->rows.step - c->geometry->input.pad_top;
     /* Those di with 0 <= top + di * dilation < height. */
     const int64_t skip = top < 0 ? (-top + dilation - 1) / dilation : 0;
     const int64_t end = top < height ? (height - 1 - top) / dilation + 1 : 0;
@@ -37,8 +38,9 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
     job->row_step = reach * source->columns * source->channels;
     job->col_step = source->channels;
     job->width = source->columns;
-    job->first_col = t->column * d->stride_w - c->geometry->input.pad_left - source->first_column;
-    job->stride = d->stride_w;
+    job->first_col =
+        t->column * c->geometry->columns.step - c->geometry->input.pad_left - source->first_column;
+    job->stride = c->geometry->columns.step;
     job->dilation = d->dilation_w;
     job->taps = d->kernel_w;
     job->kernel_rows = d->kernel_h;

@@ -17,8 +17,8 @@ typedef struct outside {
     int64_t height, width, channels;
 } outside;
 
-/* Converts pixels that are side by side in both places: of the first row of n, or of all its rows
- * where those are whole. */
+/* Converts pixels that are side by side in both places: those of a row, or of whole rows of an
+ * image (NHWC: of several). */
 static void convert_run(const csep_call *c, const outside *array, csep_part n, void *inside)
 {
     const csep_kernels *kernels = c->plan->kernels;
@@ -46,19 +46,17 @@ static void convert_run(const csep_call *c, const outside *array, csep_part n, v
 
 static void convert(const csep_call *c, const outside *array, csep_part n, void *inside)
 {
-    if (n.columns == array->width) {
-        convert_run(c, array, n, inside);
-        return;
-    }
     const int64_t end = n.row + n.rows;
-    n.rows = 1;
-    for (; n.row < end; n.row++) {
+    const int whole = n.columns == array->width, nhwc = c->geometry->input.layout == CSEP_NHWC;
+    for (; n.row < end; n.row += n.rows) {
+        const int64_t of_image = array->height - n.row % array->height;
+        n.rows = !whole ? 1 : nhwc ? end - n.row : min64(end - n.row, of_image);
         convert_run(c, array, n, inside);
-        inside = at_mut(inside, n.columns * n.channels, c->plan->kernels->size);
+        inside = at_mut(inside, n.rows * n.columns * n.channels, c->plan->kernels->size);
     }
 }
 
-/* Which pixel of a side is seen at `at`, counted from the side's first; within the border that the
+/* Which pixel of a side is seen at `at`, counted from the side's first; within the padding that the
  * geometry was checked for. */
 static int64_t pixel_seen(csep_padding_mode mode, int64_t at, int64_t side)
 {
@@ -72,22 +70,41 @@ static int64_t pixel_seen(csep_padding_mode mode, int64_t at, int64_t side)
     }
 }
 
-/* A part of x with its border: the image's own pixels of a row at once, the others one by one. */
-static void convert_bordered(const csep_call *c, csep_part n, void *inside)
+/* Where what kernels see at `at` of a side lies in x, counted from its first pixel, border or not.
+ */
+static int64_t place_in_x(const csep_side *side, int64_t stride, int64_t padding, int64_t at)
+{
+    const int64_t padded = at + padding, step = side->step;
+    return (step == stride ? padded : padded / step * stride + padded % step) - side->before;
+}
+
+/* Of what kernels see from `at` on, how many pixels lie side by side in x, too. */
+static int64_t run_length(const csep_side *side, int64_t stride, int64_t padding, int64_t at,
+                          int64_t most)
+{
+    const int64_t place = place_in_x(side, stride, padding, at);
+    if (place < 0 || place >= side->size)
+        return 1; /* of the border */
+    most = min64(most, side->size - place);
+    return side->step == stride ? most : min64(most, side->step - (at + padding) % side->step);
+}
+
+/* A part of an x that kernels see with a border, or parts left out: runs of its rows. */
+static void convert_seen(const csep_call *c, csep_part n, void *inside)
 {
     const csep_geometry *g = c->geometry;
-    const csep_padding_mode mode = g->input.padding_mode;
-    const outside x = {c->x, NULL, g->image_height, g->image_width, c->plan->desc.in_channels};
+    const csep_conv_desc *d = &c->plan->desc;
+    const csep_input *in = &g->input;
+    const outside x = {c->x, NULL, g->rows.size, g->columns.size, d->in_channels};
     csep_part run = {.rows = 1, .channel = n.channel, .channels = n.channels};
+    const int64_t end = n.column + n.columns;
     for (int64_t row = n.row; row < n.row + n.rows; row++) {
-        const int64_t image = row / g->input.height;
-        const int64_t down = row % g->input.height - g->border_top;
-        run.row = image * g->image_height + pixel_seen(mode, down, g->image_height);
-        const int64_t end = n.column + n.columns - g->border_left;
-        for (int64_t at = n.column - g->border_left; at < end; at += run.columns) {
-            const int own = at >= 0 && at < g->image_width;
-            run.column = pixel_seen(mode, at, g->image_width);
-            run.columns = own ? min64(end, g->image_width) - at : 1;
+        const int64_t down = place_in_x(&g->rows, d->stride_h, in->pad_top, row % in->height);
+        run.row = row / in->height * x.height + pixel_seen(in->padding_mode, down, x.height);
+        for (int64_t at = n.column; at < end; at += run.columns) {
+            const int64_t place = place_in_x(&g->columns, d->stride_w, in->pad_left, at);
+            run.column = pixel_seen(in->padding_mode, place, x.width);
+            run.columns = run_length(&g->columns, d->stride_w, in->pad_left, at, end - at);
             convert_run(c, &x, run, inside);
             inside = at_mut(inside, run.columns * run.channels, c->plan->kernels->size);
         }
@@ -97,10 +114,11 @@ static void convert_bordered(const csep_call *c, csep_part n, void *inside)
 /* A part of x as the kernels are to see it. */
 static void convert_input(const csep_call *c, csep_part n, void *inside)
 {
-    const csep_input *in = &c->geometry->input;
-    const outside x = {c->x, NULL, in->height, in->width, c->plan->desc.in_channels};
-    if (csep_has_border(c->geometry))
-        convert_bordered(c, n, inside);
+    const csep_geometry *g = c->geometry;
+    const csep_conv_desc *d = &c->plan->desc;
+    const outside x = {c->x, NULL, g->rows.size, g->columns.size, d->in_channels};
+    if (csep_has_border(g) || g->rows.step != d->stride_h || g->columns.step != d->stride_w)
+        convert_seen(c, n, inside);
     else
         convert(c, &x, n, inside);
 }
@@ -126,9 +144,9 @@ csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t gro
     }
 
     const int64_t m = d->channel_multiplier;
-    const int64_t column = t->column * d->stride_w - in->pad_left;
-    const int64_t column_end =
-        column + (csep_tile_columns(t) - 1) * d->stride_w + (d->kernel_w - 1) * d->dilation_w + 1;
+    const int64_t step = c->geometry->columns.step, reach = (d->kernel_w - 1) * d->dilation_w + 1;
+    const int64_t column = t->column * step - in->pad_left;
+    const int64_t column_end = column + (csep_tile_columns(t) - 1) * step + reach;
     csep_part n = {.row = csep_first_input_row(c, t->row), .column = max64(column, 0)};
     n.rows = csep_end_input_row(c, t->row_end - 1) - n.row;
     n.columns = min64(column_end, in->width) - n.column;

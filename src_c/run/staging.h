@@ -19,8 +19,7 @@ typedef struct csep_destination {
     int64_t pixel_step, line_step;
 } csep_destination;
 
-/* Pixels and channels of one of the caller's arrays; rows are counted through the batch, and where
- * something is staged they are all of one image. */
+/* Pixels and channels of one of the caller's arrays; rows are counted through the batch. */
 typedef struct csep_part {
     int64_t row, rows;
     int64_t column, columns;

@@ -31,10 +31,9 @@ void csep_run_job(const csep_call *c, int64_t job, char *scratch)
     const csep_tile whole = csep_tile_of(c, job);
     csep_tile t = whole;
     for (; t.row < whole.row_end; t.row = t.row_end) {
-        /* What is staged belongs to one image. */
         const int64_t out_h = c->geometry->out_h;
         t.row_end = whole.row_end;
-        if (c->schedule->staged)
+        if (c->schedule->one_image)
             t.row_end = min64(t.row_end, (t.row / out_h + 1) * out_h);
         if (c->plan->form == CSEP_NO_PRODUCT)
             run_depthwise(c, &t, scratch);

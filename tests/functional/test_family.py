@@ -412,6 +412,33 @@ def test_tall_narrow_and_wide_images(threads):
 
 
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+@pytest.mark.parametrize("dtype", ["f4", "f2"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_tiny_images_and_strides_far_above_the_kernel(threads, dtype, layout):
+    """What is converted is put together from several images, or from what kernels reach."""
+    cases = [
+        ((500, 1, 1, 9), (1, 1), "SAME"),
+        ((300, 2, 3, 9), (1, 1), "SAME"),
+        ((90, 3, 1, 9), (2, 1), ((0, 1), (1, 1))),
+        ((3, 200, 150, 9), (60, 45), ((70, 65), (50, 100))),
+        ((2, 9, 400, 9), (5, 90), "SAME_LOWER"),
+        ((1, 1, 5000, 9), (1, 1000), "VALID"),
+    ]
+    rng = np.random.default_rng(0)
+    pw = rng.standard_normal((9, 33)).astype("f4")
+    for shape, strides, padding in cases:
+        x = rng.standard_normal(shape).astype(dtype)
+        dw = rng.standard_normal((1 if shape[1] == 1 else 3, 2, 9, 1)).astype("f4")
+        how = {"strides": strides, "padding": padding}
+        expected = reference.separable_conv2d(x, dw, pw, **how)
+        terms = reference.largest_terms(reference.separable_conv2d, x, dw, pw, **how)
+        turned = x if layout == "NHWC" else np.ascontiguousarray(np.moveaxis(x, 3, 1))
+        how |= {"data_format": layout, "num_threads": threads}
+        y = csep.separable_conv2d(turned, dw, pw, **how)
+        close(y if layout == "NHWC" else np.moveaxis(y, 1, 3), expected, np.dtype(dtype), terms)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize(
     ("shape", "dilations", "filters"),
     [((2, 5, 70_000, 4), (1, 60_000), 3), ((1, 4000, 30, 40), (1500, 1), 500)],
