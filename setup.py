@@ -238,8 +238,18 @@ core = Extension(
     depends=[str(HEADER), "csep/__init__.pxd", *map(str, Path("csep").glob("*.pxi"))],
 )
 
+
+def package_page():
+    """Return README.md for a package index, where pictures and files are not beside it."""
+    text = Path("README.md").read_text()
+    text = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", text)
+    return re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
+
+
 setup(
     version=VERSION,
+    long_description=package_page(),
+    long_description_content_type="text/markdown",
     libraries=[] if READY_LIBRARY else all_libraries,
     ext_modules=cythonize([core], language_level=3, build_dir="build/cython"),
     cmdclass={
