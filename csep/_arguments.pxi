@@ -7,7 +7,7 @@ import numpy as np
 
 from collections.abc import Sequence
 
-from csep.spec.arrays import check_integer, shown
+from csep.spec.arrays import as_float, check_integer, shown
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
@@ -287,10 +287,7 @@ cdef double read_alpha(tuple value, str name) except? -1:
         raise TypeError(
             f"{name}: expected a number beside {function!r}, got {shown(alpha)}"
         )
-    try:
-        number = float(alpha)
-    except OverflowError:
-        number = math.inf
+    number = as_float(alpha)
     if bare(function) not in WITH_ALPHA or not math.isfinite(number):
         raise ValueError(
             f"{name}: expected a finite number beside one of {', '.join(WITH_ALPHA)}, "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..spec.arrays import Array, is_bfloat16, shown
+from ..spec.arrays import Array, as_float, is_bfloat16, shown
 
 
 def _vector(value: object, name: str, count: int, default: float | None = None) -> Array:
@@ -31,10 +31,7 @@ def _scale_and_shift(count, gamma, beta, mean, variance, epsilon) -> tuple[Array
     """Return a and b of a * v + b."""
     if isinstance(epsilon, bool) or not isinstance(epsilon, numbers.Real):
         raise TypeError(f"epsilon: expected a number, got {shown(epsilon)}")
-    try:
-        number = float(epsilon)
-    except OverflowError:
-        number = math.inf
+    number = as_float(epsilon)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"epsilon: expected a finite number of at least 0, got {shown(epsilon)}")
     epsilon = number

@@ -52,25 +52,25 @@ _HARMLESS = {
 }
 # Methods that Keras 3 wraps in each layer; get_weights is what is read.
 _WRAPPED = {"build", "quantize"}
-# Keras' activation by name, where csep computes the same.
-_ACTIVATIONS = {
-    "linear": "linear",
-    "relu": "relu",
-    "relu6": "relu6",
-    "leaky_relu": "leaky_relu",
-    "elu": "elu",
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "silu": "silu",
-    "swish": "silu",
-    "hard_sigmoid": "hard_sigmoid",
-    "hard_silu": "hard_silu",
-    "hard_swish": "hard_silu",
-    "gelu": "gelu",
-    "selu": "selu",
-    "mish": "mish",
-    "softplus": "softplus",
-}
+# Keras' activations by name, where csep computes the same.
+_ACTIVATIONS = (
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "tanh",
+    "silu",
+    "swish",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "gelu",
+    "selu",
+    "mish",
+    "softplus",
+)
 
 
 def _own(kind: str, name: str) -> list[Any]:
@@ -119,7 +119,7 @@ def kind_of(layer: Any) -> str:
 
 
 def _activation_of_layer(function: Any) -> Any:
-    """Return the activation that an activation layer computes; False for one csep does not know."""
+    """Return the activation that an activation layer computes; None for one csep does not know."""
     config: dict[str, Any] = function.get_config()
     name = next(
         (n for n in ("LeakyReLU", "ELU", "ReLU") if type(function) in _own("layers", n)), None
@@ -134,7 +134,7 @@ def _activation_of_layer(function: Any) -> Any:
         if top is None:
             return "relu"
         return "relu6" if float(top) == 6 else ("relu", float(top))
-    return False
+    return None
 
 
 def _slopes(function: Any, layer: Any) -> Array:
@@ -159,20 +159,16 @@ def _activation(layer: Any) -> Any:
         return None
     if type(function) in _own("layers", "PReLU"):
         return "prelu", _slopes(function, layer)
-    found: Any = False
-    for name, ours in _ACTIVATIONS.items():
+    for name in _ACTIVATIONS:
         if function in [f for f in _own("activations", name) if not _differs(f)]:
-            found = ours
-            break
-    else:
-        if hasattr(function, "get_config"):
-            found = _activation_of_layer(function)
-    if found is False:
+            return name
+    found = _activation_of_layer(function) if hasattr(function, "get_config") else None
+    if found is None:
         raise ValueError(
             f"layer: expected one of Keras' own activations {', '.join(_ACTIVATIONS)}, "
             f"got {function!r}"
         )
-    return None if found == "linear" else found
+    return found
 
 
 def _differs(function: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,14 @@ def check_integer(value: object, name: str, low: int, high: int | None, expected
         limit = "" if high is None else f" to {high}"
         raise ValueError(f"{name}: expected {expected}, from {low}{limit}, got {shown(number)}")
     return number
+
+
+def as_float(value: Any) -> float:
+    """Return a real number as a float; infinity for one beyond a float's range."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def is_bfloat16(dtype: np.dtype) -> bool:

@@ -100,6 +100,29 @@ def test_keras_activations(activation):
     np.testing.assert_allclose(y, expected, rtol=2e-6, atol=2e-6)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["SeparableConv2D", "DepthwiseConv2D", "Conv2D", "Dense"])
+def test_keras_prelu_inside_a_layer(kind, bias):
+    slopes = keras.layers.PReLU("random_normal", shared_axes=[1, 2])
+    how = {"activation": slopes, "use_bias": bias}
+    sizes = {"DepthwiseConv2D": (3,), "Dense": (9,)}.get(kind, (9, 3))
+    layer = getattr(keras.layers, kind)(*sizes, **how)
+    x = draw(np.random.default_rng(0), 2, 9, 9, 5)
+    expected = layer(x).numpy()
+    slopes.set_weights([draw(np.random.default_rng(1), *slopes.get_weights()[0].shape)])
+    assert np.abs(layer(x).numpy() - expected).max() > 0.1
+    op = csep.from_keras(layer)
+    close(op(x), layer(x))
+    assert op.count_params() == layer.count_params()
+
+
+def test_keras_prelu_of_every_pixel():
+    layer = keras.layers.Conv2D(4, 3, activation=keras.layers.PReLU())
+    layer(draw(np.random.default_rng(0), 1, 5, 5, 3))
+    with pytest.raises(ValueError, match=r"^layer: expected a PReLU .*shared_axes.*got"):
+        csep.from_keras(layer)
+
+
 def test_gelu_of_tanh():
     x = np.linspace(-12, 12, 4096, dtype="f4").reshape(1, 64, 64, 1)
     y = csep.pointwise_conv2d(x, np.ones((1, 1), "f4"), activation="gelu_tanh")
