@@ -1,7 +1,7 @@
 """Layers that people have asked about in public, by geometry: shapes, parameters, right values.
 
-Output shapes and parameters are those that Keras' ``model.summary()`` shows; values are those of the
-formula in float64, or worked out by hand.
+Output shapes and parameters are those that Keras' ``model.summary()`` shows; values are those of
+the formula in float64, or worked out by hand.
 """
 
 import numpy as np
