@@ -29,8 +29,10 @@ typedef struct csep_line {
  *
  * Depthwise: a[line][pixel][k] = activation(bias[k] + residual + sum over kernel rows di, then
  * columns dj, of w[k][di][dj] * x[..][k / multiplier]): one chain of multiply-adds in that order.
- * im2col: a[line][pixel][k] = x under tap (di, dj), channel q, k = (di * taps + dj) * C + q; zero
- * outside the image. */
+ * depthwise_flat: the same for stride and multiplier 1 and few channels, all of the input's, which
+ * lie side by side in x and in a (col_step and pixel_step are channels); the one vector of w, bias
+ * and slopes repeats them. im2col: a[line][pixel][k] = x under tap (di, dj), channel q, k = (di *
+ * taps + dj) * C + q; zero outside the image. */
 typedef struct csep_stage_job {
     const csep_line *line;
     int64_t lines;         /* >= 1 */
@@ -129,6 +131,7 @@ typedef struct csep_kernels {
     int mr[CSEP_MAX_PANEL_VECTORS + 1]; /* MR, rows of a micro-tile, for a panel of 1, 2 vectors */
     int panel_vectors;                  /* NR / vl: the panel width that runs closest to the peak */
     const csep_depthwise_entry *depthwise;
+    csep_stage_fn depthwise_flat;
     csep_stage_fn im2col;
     csep_pointwise_fn pointwise;
     void (*load_staged)(const csep_convert_job *job, const void *outside, void *inside);

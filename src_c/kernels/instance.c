@@ -5,6 +5,7 @@
 #include "kernels/contract.h"
 #include "kernels/dispatch.h"
 #include "kernels/forward/depthwise.inc.h"
+#include "kernels/forward/flat.inc.h"
 #include "kernels/forward/im2col.inc.h"
 #include "kernels/forward/pointwise.inc.h"
 #include "kernels/shared/convert.inc.h"
@@ -26,6 +27,7 @@ const csep_kernels KERNELS = {
     .mr = {0, MR_1, MR_2},
     .panel_vectors = 2,
     .depthwise = depthwise_entries,
+    .depthwise_flat = depthwise_flat,
     .im2col = im2col,
     .pointwise = pointwise,
     .load_staged = load_staged,

@@ -1,7 +1,8 @@
 #include "plan/blocks.h"
 
 #include "plan/arith.h"
-#include "system/processor.h"
+#include "plan/sizes.h"
+#include "system/caches.h"
 
 /* The first stage's result of a tile, where the packed weights stay in L2 beside it.  Anything from
  * 32 to 192 KiB ran alike on a core with 48 KiB of L1 and 2 MiB of L2. */
@@ -110,7 +111,7 @@ static void fit_staging(const csep_plan *p, const csep_geometry *g, csep_schedul
 {
     const csep_conv_desc *d = &p->desc;
     const int64_t all = s->group;
-    s->group = p->kernels->vl;
+    s->group = csep_is_flat(d, p->kernels->vl) ? all : p->kernels->vl;
     while ((tile->rows > 1 || tile->columns > 1) && !has_room(p, g, s, *tile, s->group)) {
         int64_t *side = tile->rows > 1 ? &tile->rows : &tile->columns;
         *side = ceil_div(*side, 2);
@@ -144,7 +145,7 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s)
                          (s->staged ? 3 * STAGED_BYTES : 0);
     const int64_t pixel_elements = room / ((least + 1) * size);
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
-    const int64_t large = min64(csep_l2_bytes() / 8 * L2_EIGHTHS_FOR_LARGE_TILE, room);
+    const int64_t large = min64(csep_cache_sizes().l2 / 8 * L2_EIGHTHS_FOR_LARGE_TILE, room);
     const int64_t usual = im2col ? IM2COL_BYTES : s->staged ? STAGED_TILE_BYTES : TILE_BYTES;
     const int64_t tile_bytes = s->panels_outer ? large : usual;
     return max64(tile_bytes / (s->depth_chunk * size) - 1, least);

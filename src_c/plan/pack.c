@@ -50,17 +50,19 @@ const void *csep_matrix_of(const csep_conv_desc *d, const csep_weights *weights)
     return d->kind == CSEP_CONV ? weights->w : weights->pw;
 }
 
-/* Output channel k uses column k % columns of dw: all of them, or M of a shared kernel. */
+/* Output channel k uses column k % columns of dw: all of them, or M of a shared kernel.  What
+ * kernels read repeats them where the kernel is shared, or pixels lie side by side in a vector. */
 static void pack_depthwise(const csep_plan *p, const void *dw)
 {
     const csep_kernels *kernels = p->kernels;
     const int64_t vl = kernels->vl, taps = p->desc.kernel_h * p->desc.kernel_w;
     const int size = kernels->size;
     const int64_t columns = p->desc.shared_kernel ? p->desc.channel_multiplier : p->depth;
+    const int repeated = p->desc.shared_kernel || csep_is_flat(&p->desc, vl);
     for (int64_t block = 0; block < p->dw_blocks; block++) {
         void *to = at_mut(p->dw, block * taps * vl, size);
         const int64_t k = block * vl;
-        if (!p->desc.shared_kernel) {
+        if (!repeated) {
             kernels->pack_panel(at(dw, k, size), columns, taps, min64(vl, columns - k), to);
             continue;
         }
@@ -84,7 +86,12 @@ static void pack_lanes(const csep_plan *p)
 static void pack_numbers(const csep_plan *p, const void *array, int64_t count, void *to,
                          int64_t bytes)
 {
-    if (to && array)
+    const int64_t vl = p->kernels->vl;
+    const int size = p->kernels->size;
+    if (to && array && csep_is_flat(&p->desc, vl))
+        for (int64_t i = 0; i < vl; i++)
+            memcpy(at_mut(to, i, size), at(array, i % count, size), (size_t)size);
+    else if (to && array)
         p->kernels->pack_panel(array, count, 1, count, to);
     else if (to)
         memset(to, 0, (size_t)bytes);

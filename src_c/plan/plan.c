@@ -9,7 +9,7 @@
 #include "plan/pack.h"
 #include "plan/schedule_cache.h"
 #include "plan/sizes.h"
-#include "system/processor.h"
+#include "system/caches.h"
 #include "system/scratch.h"
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
@@ -21,6 +21,8 @@ static csep_stage_fn choose_first_stage(const csep_kernels *kernels, const csep_
 {
     if (d->kind == CSEP_CONV)
         return kernels->im2col;
+    if (csep_is_flat(d, kernels->vl))
+        return kernels->depthwise_flat;
     const csep_depthwise_entry *e = kernels->depthwise;
     while (e->taps && !(e->taps == d->kernel_w && e->stride == d->stride_w && d->dilation_w == 1))
         e++;
@@ -108,8 +110,8 @@ static csep_product_form choose_temporary_form(const csep_conv_desc *d, int64_t 
         return CSEP_PACKED;
     if (d->out_channels % vl == 0 && product_bytes <= UNPACKED_BYTES)
         return CSEP_UNPACKED;
-    return product_bytes > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS ? CSEP_PACKED_IN_PRODUCT
-                                                                      : CSEP_PACKED;
+    return product_bytes > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS ? CSEP_PACKED_IN_PRODUCT
+                                                                            : CSEP_PACKED;
 }
 
 int csep_build_temporary_plan(csep_plan *p, const csep_conv_desc *d, const csep_weights *weights)

@@ -38,6 +38,14 @@ static inline const csep_activation *csep_first_activation(const csep_conv_desc 
     return d->kind == CSEP_DEPTHWISE ? &d->activation : &d->depthwise_activation;
 }
 
+/* Depthwise convolutions of so few channels that two pixels fit into a vector of vl take a row of
+ * pixels as a row of numbers. */
+static inline int csep_is_flat(const csep_conv_desc *d, int64_t vl)
+{
+    return d->kind == CSEP_DEPTHWISE && d->channel_multiplier == 1 && d->stride_w == 1 &&
+           2 * d->in_channels <= vl;
+}
+
 /* K, the channels of the first stage, of one group. */
 static inline int64_t csep_depth(const csep_conv_desc *d)
 {

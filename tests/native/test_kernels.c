@@ -283,6 +283,65 @@ static void depthwise(const csep_depthwise_entry *entry)
     free(taps.lane);
 }
 
+/* An array of vectors, each of which repeats `period` numbers. */
+static guarded repeated_array(int64_t vectors, int64_t period)
+{
+    guarded g = any_array(real, vectors * vl);
+    for (int64_t i = 0; i < vectors * vl; i++)
+        put(real, g.data, i, get(real, g.data, i / vl * vl + i % vl % period));
+    return g;
+}
+
+static void depthwise_flat(void)
+{
+    const int64_t c = draw(1, vl / 2);
+    stage s = any_stage(0, 0, c);
+    csep_stage_job *j = &s.job;
+    j->pixels = draw(1, 12 * vl);
+    j->width = draw(1, 12 * vl);
+    j->row_step = j->width * c;
+    let_go(s.x);
+    s.x = any_array(real, s.x_rows * j->row_step);
+    for (int64_t i = 0; i < j->lines; i++) {
+        const int64_t row = draw(0, s.x_rows - s.lines[i].rows);
+        s.lines[i].x = (const char *)s.x.data + row * j->row_step * bytes_of(real);
+    }
+    j->line = s.lines;
+    j->stride = j->multiplier = j->w_period = 1;
+    j->channels = j->pixel_step = c;
+    j->line_step = j->pixels * c + draw(0, 5);
+    j->activation = any_activation();
+    guarded w = repeated_array(j->kernel_rows * j->taps, c), bias = repeated_array(1, c);
+    guarded slopes = repeated_array(1, c);
+    j->w = w.data;
+    j->bias = bias.data;
+    j->slopes = slopes.data;
+    const int64_t count = (j->lines - 1) * j->line_step + j->pixels * c;
+    s.a = any_array(real, count);
+    s.residual = any_array(real, count);
+    j->a = s.a.data;
+    j->residual = draw(0, 1) ? s.residual.data : NULL;
+    void *const before = malloc((size_t)(count * bytes_of(real)));
+    memcpy(before, s.a.data, (size_t)(count * bytes_of(real)));
+    kernels->depthwise_flat(j);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t line = i / j->line_step, pixel = i % j->line_step / c,
+                      k = i % j->line_step % c;
+        double sum = get(real, before, i);
+        if (pixel < j->pixels) {
+            sum = depthwise_value(&s, line, pixel, k);
+            sum = j->residual ? plus(sum, get(real, j->residual, i)) : sum;
+            sum = activate(j->activation, j->slopes, k, sum);
+        }
+        CHECK(holds(j->a, i, sum)); /* a gap is left alone */
+    }
+    free(before);
+    let_go(w);
+    let_go(bias);
+    let_go(slopes);
+    release(&s);
+}
+
 static void im2col(void)
 {
     const int64_t c = draw(1, 2 * vl + 1);
@@ -445,6 +504,7 @@ int main(int argc, char **argv)
             pack_panel();
             staging();
             im2col();
+            depthwise_flat();
             pointwise();
             approximations();
             const csep_depthwise_entry *entry = kernels->depthwise;
