@@ -9,6 +9,7 @@ cdef extern from "csep.h" nogil:
         CSEP_BAD_SHAPE
         CSEP_NO_MEMORY
         CSEP_BAD_ISA
+        CSEP_BAD_CACHE
 
     ctypedef enum csep_kind:
         CSEP_SEPARABLE
@@ -123,6 +124,7 @@ cdef extern from "csep.h" nogil:
     const char *csep_version()
     const char *csep_isa()
     const char *csep_isa_available()
+    int64_t csep_cache_bytes(int)
     int csep_has_openmp()
     int csep_processors()
     int csep_thread_limit()

@@ -18,6 +18,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 import math
+import os
 from numbers import Real
 
 import numpy as np
@@ -51,6 +52,11 @@ SEPARABLE, DEPTHWISE, CONV, POINTWISE = CSEP_SEPARABLE, CSEP_DEPTHWISE, CSEP_CON
 cdef enum:
     POINTWISE_ = 3
 
+if csep_init() == CSEP_BAD_CACHE:
+    raise ImportError(
+        "CSEP_CACHE: expected the sizes of L1, L2 and a core's share of L3, such as 32K,512K,16M "
+        f"(0 for no L3), got {os.environ.get('CSEP_CACHE')!r}"
+    )
 if csep_init() != CSEP_OK:
     raise ImportError(
         "CSEP_ISA names an instruction set that is not available here; "
@@ -87,6 +93,11 @@ def isa():
 def isa_available():
     """Return the names CSEP_ISA may take on this machine, best first."""
     return csep_isa_available().decode().split(", ")
+
+
+def caches():
+    """Return the bytes of L1, L2 and a core's share of L3 that tile sizes are derived from."""
+    return csep_cache_bytes(1), csep_cache_bytes(2), csep_cache_bytes(3)
 
 
 def processors():

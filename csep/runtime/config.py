@@ -62,6 +62,7 @@ def show_config(mode: str = "stdout") -> dict[str, object] | None:
         "csep": __version__,
         "instruction set": get_isa(),
         "instruction sets available": ", ".join(_core.isa_available()),
+        "caches (L1, L2, share of L3)": ", ".join(f"{n >> 10} KiB" for n in _core.caches()),
         "openmp": _core.has_openmp(),
         "threads": get_num_threads(),
         "numpy": np.__version__,
@@ -73,5 +74,5 @@ def show_config(mode: str = "stdout") -> dict[str, object] | None:
     if mode != "stdout":
         raise ValueError(f'mode: expected "stdout" or "dicts", got {mode!r}')
     for key, value in config.items():
-        print(f"{key + ':':28}{value}")
+        print(f"{key + ':':30}{value}")
     return None

@@ -6,24 +6,24 @@
 #include "csep.h"
 #include "kernels/dispatch.h"
 #include "run/threads.h"
+#include "system/caches.h"
 #include "system/fork_helper.h"
-#include "system/processor.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int has_kernels;
+static int has_kernels, knows_caches;
 
 static void init(void)
 {
     csep_watch_forks();
     csep_note_usual_threads();
-    csep_read_processor();
+    knows_caches = csep_read_caches(getenv("CSEP_CACHE"));
     has_kernels = csep_choose_kernels(getenv("CSEP_ISA"));
 }
 
 csep_status csep_init(void)
 {
     pthread_once(&once, init);
-    return has_kernels ? CSEP_OK : CSEP_BAD_ISA;
+    return !has_kernels ? CSEP_BAD_ISA : knows_caches ? CSEP_OK : CSEP_BAD_CACHE;
 }
 
 #define STRING_OF(number) #number
@@ -45,6 +45,14 @@ const char *csep_isa_available(void)
     return csep_kernel_names();
 }
 
+int64_t csep_cache_bytes(int level)
+{
+    if (csep_init() != CSEP_OK)
+        return 0;
+    const csep_caches sizes = csep_cache_sizes();
+    return level == 1 ? sizes.l1 : level == 2 ? sizes.l2 : level == 3 ? sizes.l3 : 0;
+}
+
 int csep_has_openmp(void) { return csep_built_with_openmp(); }
 
 int csep_processors(void) { return csep_count_processors(); }
@@ -62,6 +70,7 @@ const char *csep_status_string(csep_status status)
     case CSEP_BAD_SHAPE: return "the output would be empty or too large";
     case CSEP_NO_MEMORY: return "out of memory";
     case CSEP_BAD_ISA: return "CSEP_ISA names an instruction set that is not available";
+    case CSEP_BAD_CACHE: return "CSEP_CACHE is no sizes of L1, L2, L3 such as 32K,512K,16M";
     }
     return "unknown status";
 }

@@ -40,7 +40,8 @@ typedef enum csep_status {
     CSEP_BAD_ARGUMENT = 1, /* a size, stride, dilation or pointer that cannot be */
     CSEP_BAD_SHAPE = 2,    /* the output would be empty, or a size overflows */
     CSEP_NO_MEMORY = 3,    /* nothing was written */
-    CSEP_BAD_ISA = 4       /* CSEP_ISA names an instruction set this machine or build lacks */
+    CSEP_BAD_ISA = 4,      /* CSEP_ISA names an instruction set this machine or build lacks */
+    CSEP_BAD_CACHE = 5     /* CSEP_CACHE is no sizes of L1, L2 and L3 such as 32K,512K,16M */
 } csep_status;
 
 typedef enum csep_kind {
@@ -172,8 +173,9 @@ typedef struct csep_plan csep_plan;
  * kernel reaches far beyond a piece: then it can. */
 #define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
 
-/* Chooses the instruction set (CSEP_ISA or the best there is), once per process.
- * Called by csep_plan_create; call it early to learn of a bad CSEP_ISA. */
+/* Chooses the instruction set (CSEP_ISA or the best there is) and learns of the caches (CSEP_CACHE
+ * or what the system tells), once per process.  Called by csep_plan_create; call it early to learn
+ * of a bad CSEP_ISA or CSEP_CACHE. */
 csep_status csep_init(void);
 
 /* "MAJOR.MINOR.PATCH" of the library that runs. */
@@ -184,6 +186,10 @@ const char *csep_isa(void);
 
 /* Comma-separated names that CSEP_ISA may take on this machine. */
 const char *csep_isa_available(void);
+
+/* Bytes of a core's L1 data cache, L2, or its share of L3 that tile sizes are derived from (level
+ * 1, 2, 3); 0 where there is none. */
+int64_t csep_cache_bytes(int level);
 
 /* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
 int csep_has_openmp(void);

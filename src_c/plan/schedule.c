@@ -3,7 +3,7 @@
 #include "plan/arith.h"
 #include "plan/blocks.h"
 #include "plan/sizes.h"
-#include "system/processor.h"
+#include "system/caches.h"
 
 /* Multiply-adds worth a thread of their own: about 30 microseconds. */
 #define THREAD_WORK 2.0e6
@@ -97,7 +97,7 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
         has_product ? p->depth * p->desc.out_channels * p->kernels->size : 0;
     s->groups = p->groups;
     s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
-    s->panels_outer = weight_bytes / p->groups > csep_l2_bytes() / CSEP_L2_PART_FOR_WEIGHTS;
+    s->panels_outer = weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;

@@ -2,7 +2,6 @@
 #include "system/processor.h"
 
 #include <sched.h>
-#include <unistd.h>
 
 #ifdef CSEP_X86
 #include <cpuid.h>
@@ -23,19 +22,6 @@ int csep_has_avx512(void) { return csep_has_avx2() && __builtin_cpu_supports("av
 int csep_has_avx2(void) { return 0; }
 int csep_has_avx512(void) { return 0; }
 #endif
-
-static int64_t l2_bytes = INT64_C(512) << 10; /* where the system does not tell */
-
-void csep_read_processor(void)
-{
-#ifdef _SC_LEVEL2_CACHE_SIZE
-    const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    if (told > 0)
-        l2_bytes = told;
-#endif
-}
-
-int64_t csep_l2_bytes(void) { return l2_bytes; }
 
 int csep_affinity(void)
 {

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import resource
 import threading
 import time
@@ -76,6 +77,70 @@ def test_unknown_instruction_set():
 def test_best_instruction_set_is_chosen():
     done = run_python("import csep; print(csep.get_isa())", CSEP_ISA="")
     assert done.stdout.split() == [_core.isa_available()[0]]
+
+
+def caches_told(text):
+    code = "import csep; print(csep.show_config('dicts')['caches (L1, L2, share of L3)'])"
+    return run_python(code, CSEP_CACHE=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("32K,512K,16M", "32 KiB, 512 KiB, 16384 KiB"),
+        ("48k,2m,0", "48 KiB, 2048 KiB, 0 KiB"),
+        ("32768,1048576,1G", "32 KiB, 1024 KiB, 1048576 KiB"),
+    ],
+)
+def test_caches_of_another_machine(text, expected):
+    assert caches_told(text).stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "32K",
+        "32K,512K",
+        "32K,512K,16M,",
+        "32K,512K,16M,1G",
+        "32K 512K 16M",
+        " 32K,512K,16M",
+        "32KB,512K,16M",
+        "512K,32K,16M",
+        "32K,512K,256K",
+        "0,512K,16M",
+        "-1,512K,16M",
+        "1e5,1e6,0",
+        "32K,512K,99999999999999999999G",
+        "32K,512K,9999999999G",
+        "large",
+    ],
+)
+def test_caches_that_are_none(text):
+    done = caches_told(text)
+    assert done.returncode != 0
+    assert re.search(
+        rf"ImportError: CSEP_CACHE: expected .*32K,512K,16M.*got '{text}'", done.stderr
+    )
+
+
+BITS = """
+import hashlib, numpy as np, csep
+rng, digest = np.random.default_rng(0), hashlib.sha256()
+draw = lambda *shape: rng.standard_normal(shape).astype("f4")
+for c, co, side in ((24, 40, 33), (300, 700, 12), (64, 2000, 5)):
+    x, dw, pw = draw(2, side, side, c), draw(3, 3, c, 1), draw(c, co)
+    digest.update(csep.SeparableConv2D(dw, pw, padding="SAME")(x).tobytes())
+    digest.update(csep.separable_conv2d(x, dw, pw, strides=2).tobytes())
+    digest.update(csep.conv2d(x.astype("f2"), draw(3, 3, c, 8), padding=1).tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_the_bits_do_not_depend_on_caches():
+    every = [run_python(BITS, CSEP_CACHE=t).stdout for t in ("", "8K,32K,0", "32K,512K,16M")]
+    assert len(every[0].strip()) == 64
+    assert every == [every[0]] * 3
 
 
 def test_one_version():
