@@ -8,7 +8,11 @@ caches, and one that is.  With more than one thread a turn begins with a pause, 
 of the one before stop spinning, and 20 ms of untimed calls, in which its own wake and are spread
 over the cores; then three calls are timed.  Every peer's result is checked against csep's first.
 
-Writes compare.json, compare.md and compare.png; --readme puts the tables into README.md.
+Ratios are paired: the median, over the turns, of the peer's time over csep's in the same turn.
+What the machine does for a while then counts for both.
+
+Writes <isa>-<processor>.json, .md and .png into results/, beside those of other machines; --readme
+puts the tables and the picture into README.md.
 """
 
 from __future__ import annotations
@@ -18,10 +22,12 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
 import traceback
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -97,11 +103,13 @@ def measure(row, names, threads, seconds):
     """Return the times of one row: medians and minima by implementation, and the limits."""
     calls = prepare(row, names, threads)
     roofline = Roofline(row)
-    times = {name: [] for name in calls}
+    times, turns = {name: [] for name in calls}, {name: [] for name in calls}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times["csep"]) < 7:
         for name, call in calls.items():
-            times[name] += turn(call, threads)
+            timed_calls = turn(call, threads)
+            times[name] += timed_calls
+            turns[name].append(np.median(timed_calls))
         roofline.sample()
     return {
         "name": row.name,
@@ -110,6 +118,7 @@ def measure(row, names, threads, seconds):
         "intensity": row.intensity,
         "median": {name: float(np.median(t)) for name, t in times.items()},
         "min": {name: float(np.min(t)) for name, t in times.items()},
+        "paired": {n: float(np.median(np.divide(t, turns["csep"]))) for n, t in turns.items()},
         **roofline.limits(),
     }
 
@@ -141,16 +150,16 @@ def run_child(threads, options):
 def derive(row):
     """Add the ratios the tables show to a measured row."""
     ours = row["median"]["csep"]
-    theirs = {n: t for n, t in row["median"].items() if n not in OURS}
+    theirs = {n: ratio for n, ratio in row["paired"].items() if n not in OURS}
     if theirs:
         row["best_peer"] = min(theirs, key=theirs.get)
-        row["ratio"] = theirs[row["best_peer"]] / ours
+        row["ratio"] = theirs[row["best_peer"]]
         row["ratio_min"] = min(t for n, t in row["min"].items() if n not in OURS)
         row["ratio_min"] /= row["min"]["csep"]
     row["gflops"] = row["flops"] / ours / 1e9
     row["share_of_peak"] = row["arithmetic"] / ours
     row["share_of_roofline"] = max(row["arithmetic"], row["traffic"]) / ours
-    row["functional"] = row["median"]["csep functional"] / ours
+    row["functional"] = row["paired"]["csep functional"]
     return row
 
 
@@ -201,11 +210,7 @@ def summary(measured):
             f"Best peer / csep: geometric mean {geometric_mean(ratios):.2f}, "
             f"smallest {min(ratios):.2f}."
         )
-    tensorflow = [
-        row["median"]["TensorFlow"] / row["median"]["csep"]
-        for row in measured
-        if "TensorFlow" in row["median"]
-    ]
+    tensorflow = [row["paired"]["TensorFlow"] for row in measured if "TensorFlow" in row["paired"]]
     if tensorflow:
         sentences.append(
             f"TensorFlow / csep: geometric mean {geometric_mean(tensorflow):.2f}, "
@@ -250,7 +255,7 @@ def picture(results, path):
     for axis, (threads, measured) in zip(axes[0], results.items(), strict=True):
         places = np.arange(len(measured))[::-1]
         for name in peers.PEERS:
-            ratios = [row["median"].get(name, np.nan) / row["median"]["csep"] for row in measured]
+            ratios = [row["paired"].get(name, np.nan) for row in measured]
             axis.plot(ratios, places, "o", label=name, alpha=0.8, markersize=6)
         axis.axvline(1, color="black", linewidth=1.5)
         axis.set_xscale("log")
@@ -266,27 +271,40 @@ def picture(results, path):
 
 
 def cpu_name():
-    """Return the processor's own name."""
+    """Return the processor's own name, and the numbers that tell generations of one name apart."""
+    told = {}
     for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
+        key, _, value = line.partition(":")
+        told.setdefault(key.strip(), value.strip())
+    name = told.get("model name", platform.processor())
+    numbers = [f"{key} {told[key]}" for key in ("cpu family", "model") if key in told]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
+
+
+def file_name():
+    """Return the name of this machine's results, without a suffix."""
+    import csep
+
+    words = re.findall(r"[a-z0-9.]+", cpu_name().lower().replace("cpu family", "family"))
+    return "-".join([csep.get_isa(), *words])
 
 
 def describe():
     """Return the machine and the versions, one sentence."""
     import csep
 
+    caches = csep.show_config("dicts")["caches (L1, L2, share of L3)"]
     peers_said = ", ".join(f"{n} {v}" for n, v in versions().items())
     return (
-        f"{cpu_name()}, csep {csep.__version__} ({csep.get_isa()}), NumPy {np.__version__}, "
+        f"{cpu_name()}, {date.today():%B %Y}, csep {csep.__version__} ({csep.get_isa()}), "
+        f"caches {caches}, NumPy {np.__version__}, "
         f"Python {platform.python_version()}; {peers_said}."
     )
 
 
 def report(results, folder):
     """Write the JSON, the tables and the picture; return the tables."""
-    text = ["Microseconds, median; smaller is better.", describe()]
+    text = ["Microseconds, median; smaller is better. Ratios are paired.", describe()]
     for threads, measured in results.items():
         text.append(f"**{threads} thread{'s' if int(threads) > 1 else ''}**")
         text.append(tables(measured, int(threads)))
@@ -296,23 +314,26 @@ def report(results, folder):
         "arithmetic is the limit."
     )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "compare.json").write_text(
+    path = folder / file_name()
+    path.with_name(f"{path.name}.json").write_text(
         json.dumps({"about": describe(), "results": results}, indent=1)
     )
-    (folder / "compare.md").write_text("\n\n".join(text) + "\n")
+    path.with_name(f"{path.name}.md").write_text("\n\n".join(text) + "\n")
     try:
-        picture(results, folder / "compare.png")
+        picture(results, path.with_name(f"{path.name}.png"))
     except ImportError:
         print("matplotlib: not installed, no picture", file=sys.stderr)
     return "\n\n".join(text)
 
 
 def into_readme(text):
-    """Replace what stands between the markers in README.md."""
+    """Replace what stands between the markers in README.md, and the picture."""
     readme = HERE.parent / "README.md"
     before, rest = readme.read_text().split("<!-- compare -->\n", 1)
     after = rest.split("<!-- /compare -->", 1)[1]
     marked = f"<!-- compare -->\n\n{text}\n\n<!-- /compare -->"
+    shown = f"(benchmarks/results/{file_name()}.png)"
+    before = re.sub(r"\(benchmarks/results/[^)]*\.png\)", shown, before)
     readme.write_text(before + marked + after)
 
 
