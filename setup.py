@@ -156,6 +156,7 @@ class BuildExt(build_ext):
             extra_postargs=[
                 "-Wl,--no-whole-archive",
                 f"-Wl,-soname,{LIBRARY}",
+                "-Wl,-s",  # names of local functions: without -g of no use
                 # A thread that has called csep frees its scratch memory when it ends.
                 "-Wl,-z,nodelete",
                 "-lpthread",
@@ -234,14 +235,18 @@ core = Extension(
     include_dirs=[*INCLUDE[:1], numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
     extra_compile_args=["-O2", "-g0", "-fvisibility=hidden", *EXTRA_CFLAGS],
-    extra_link_args=["-Wl,-rpath,$ORIGIN/lib", *EXTRA_LDFLAGS],
+    extra_link_args=["-Wl,-rpath,$ORIGIN/lib", "-Wl,-s", *EXTRA_LDFLAGS],
     depends=[str(HEADER), "csep/__init__.pxd", *map(str, Path("csep").glob("*.pxi"))],
 )
 
 
 def package_page():
-    """Return README.md for a package index, where pictures and files are not beside it."""
+    """Return README.md for a package index, where pictures and files are not beside it.
+
+    Without the tables of measured times as well, a hundred lines that each wheel would carry.
+    """
     text = Path("README.md").read_text()
+    text = re.sub(r"<!-- compare -->.*<!-- /compare -->\n*", "", text, flags=re.DOTALL)
     text = re.sub(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*", "", text)
     return re.sub(r"\[([^\]]*)\]\((?!https?:)[^)]*\)", r"\1", text)
 
