@@ -38,13 +38,15 @@ static void prefetch_next_tile(const csep_call *c, int64_t job, const csep_tile 
 {
     const csep_plan *p = c->plan;
     const csep_schedule *s = c->schedule;
-    if (s->staged || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
+    const csep_conv_desc *d = &p->desc;
+    const int rows_skipped = d->stride_h > (d->kernel_h - 1) * d->dilation_h + 1;
+    if (s->staged || rows_skipped || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
         return;
     const csep_tile n = csep_tile_of(c, job + 1);
     const int64_t seen = csep_end_input_row(c, t->row_end - 1);
     const int64_t first = max64(csep_first_input_row(c, n.row), seen);
     const int64_t rows = csep_end_input_row(c, n.row_end - 1) - first;
-    const int64_t row_elements = c->geometry->input.width * p->desc.in_channels;
+    const int64_t row_elements = c->geometry->input.width * d->in_channels;
     if (rows <= 0)
         return;
     product->ahead = at(c->x, first * row_elements, p->kernels->size);

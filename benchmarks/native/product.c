@@ -1,0 +1,125 @@
+/* The micro-kernel of the product by itself: how near the peak it runs with operands at chosen
+ * places.
+ *
+ *     product ROWS K COLUMNS [-o] [-l LDC] [-a KIB] [-b KIB] [-c KIB]
+ *
+ * One job multiplies ROWS x K by K x COLUMNS.  Jobs follow each other over -a KiB of A, -b KiB of B
+ * and -c KiB of C (one job's by default, which stays where it fits): more than L1 places that
+ * operand in L2, more than L2 in L3 or memory.  -l: elements between rows of C, COLUMNS by default.
+ * -o: panels outer, each meets all rows before the next.  CSEP_ISA chooses the kernels.  Prints
+ * GFLOP/s and the share of the peak of multiply-adds in registers, the median of rounds in which
+ * both take their turns. */
+#define _GNU_SOURCE /* clock_gettime, getopt */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernels/dispatch.h"
+#include "plan/arith.h"
+
+enum { ROUNDS = 41, ALIGNMENT = 64 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *times)
+{
+    qsort(times, ROUNDS, sizeof *times, ascending);
+    return times[ROUNDS / 2];
+}
+
+/* As many of one job's operands as fit into so many bytes, at least one; zeros. */
+typedef struct operands {
+    float *at;
+    int64_t elements, count;
+} operands;
+
+static operands make(int64_t elements, int64_t kib)
+{
+    const int64_t bytes = round_up(elements * (int64_t)sizeof(float), ALIGNMENT);
+    operands o = {.elements = bytes / (int64_t)sizeof(float),
+                  .count = max64((kib << 10) / bytes, 1)};
+    o.at = aligned_alloc(ALIGNMENT, (size_t)(bytes * o.count));
+    if (!o.at) {
+        fprintf(stderr, "no memory for %lld bytes\n", (long long)(bytes * o.count));
+        exit(1);
+    }
+    memset(o.at, 0, (size_t)(bytes * o.count));
+    return o;
+}
+
+static float *nth(const operands *o, int64_t i) { return o->at + i % o->count * o->elements; }
+
+int main(int argc, char **argv)
+{
+    int64_t ldc = 0, kib[3] = {0};
+    int panels_outer = 0;
+    for (int option; (option = getopt(argc, argv, "ol:a:b:c:")) != -1;) {
+        if (option == 'o')
+            panels_outer = 1;
+        else if (option == 'l')
+            ldc = atoll(optarg);
+        else if (option >= 'a' && option <= 'c')
+            kib[option - 'a'] = atoll(optarg);
+        else
+            return 2;
+    }
+    if (argc - optind != 3 || csep_init() != CSEP_OK) {
+        fprintf(stderr, "product ROWS K COLUMNS [-o] [-l LDC] [-a KIB] [-b KIB] [-c KIB]\n");
+        return 2;
+    }
+    const int64_t rows = atoll(argv[optind]), k = atoll(argv[optind + 1]);
+    const int64_t columns = atoll(argv[optind + 2]);
+    const csep_kernels *kernels = csep_active_kernels(CSEP_F32);
+    const int64_t vl = kernels->vl, padded = round_up(columns, vl);
+    ldc = max64(ldc, columns);
+    const operands a = make(rows * round_up(k, vl), kib[0]), b = make(k * padded, kib[1]);
+    const operands c = make(rows * ldc, kib[2]), bias = make(padded, 0);
+    csep_pointwise_job job = {.a_step = rows * vl,
+                              .k = k,
+                              .k_total = k,
+                              .rows = rows,
+                              .bias = bias.at,
+                              .ldc = ldc,
+                              .columns = columns,
+                              .panel_vectors = kernels->panel_vectors,
+                              .panels_outer = panels_outer,
+                              .finish = 1};
+    const double flops = 2.0 * (double)rows * (double)k * (double)columns;
+    const int64_t jobs = max64((int64_t)(2e7 / flops), 1);
+    const int64_t probe = 200000;
+    double spent[ROUNDS], peak[ROUNDS];
+    int64_t done = 0;
+    for (int round = -3; round < ROUNDS; round++) { /* the first ones warm up */
+        double start = now();
+        for (int64_t i = 0; i < jobs; i++, done++) {
+            job.a = nth(&a, done);
+            job.b = nth(&b, done);
+            job.c = nth(&c, done);
+            kernels->pointwise(&job);
+        }
+        const double time = now() - start;
+        start = now();
+        const double reached = csep_fma_probe(CSEP_F32, probe) / (now() - start);
+        if (round >= 0) {
+            spent[round] = (double)jobs * flops / time;
+            peak[round] = spent[round] / reached;
+        }
+    }
+    printf("%s %lld x %lld x %lld, ldc %lld%s: %.1f GFLOP/s, %.1f %% of the peak\n", kernels->name,
+           (long long)rows, (long long)k, (long long)columns, (long long)ldc,
+           panels_outer ? ", panels outer" : "", median(spent) / 1e9, 100 * median(peak));
+    return 0;
+}
