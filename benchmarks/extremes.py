@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 
 import numpy as np
+from roofline import timed
 
 import csep
 
@@ -24,9 +24,7 @@ def seconds(call, least=0.3):
     call()
     times = []
     while sum(times) < least or len(times) < 5:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
+        times.append(timed(call))
     return statistics.median(times)
 
 

@@ -50,6 +50,15 @@ const void *csep_matrix_of(const csep_conv_desc *d, const csep_weights *weights)
     return d->kind == CSEP_CONV ? weights->w : weights->pw;
 }
 
+/* A vector of the columns of a row, from the first on, over and over. */
+static void repeat_columns(const csep_plan *p, const void *row, int64_t columns, int64_t first,
+                           void *to)
+{
+    const int size = p->kernels->size;
+    for (int64_t i = 0; i < p->kernels->vl; i++)
+        memcpy(at_mut(to, i, size), at(row, (first + i) % columns, size), (size_t)size);
+}
+
 /* Output channel k uses column k % columns of dw: all of them, or M of a shared kernel.  What
  * kernels read repeats them where the kernel is shared, or pixels lie side by side in a vector. */
 static void pack_depthwise(const csep_plan *p, const void *dw)
@@ -67,9 +76,7 @@ static void pack_depthwise(const csep_plan *p, const void *dw)
             continue;
         }
         for (int64_t tap = 0; tap < taps; tap++)
-            for (int64_t i = 0; i < vl; i++)
-                memcpy(at_mut(to, tap * vl + i, size),
-                       at(dw, tap * columns + (k + i) % columns, size), (size_t)size);
+            repeat_columns(p, at(dw, tap * columns, size), columns, k, at_mut(to, tap * vl, size));
     }
 }
 
@@ -86,11 +93,8 @@ static void pack_lanes(const csep_plan *p)
 static void pack_numbers(const csep_plan *p, const void *array, int64_t count, void *to,
                          int64_t bytes)
 {
-    const int64_t vl = p->kernels->vl;
-    const int size = p->kernels->size;
-    if (to && array && csep_is_flat(&p->desc, vl))
-        for (int64_t i = 0; i < vl; i++)
-            memcpy(at_mut(to, i, size), at(array, i % count, size), (size_t)size);
+    if (to && array && csep_is_flat(&p->desc, p->kernels->vl))
+        repeat_columns(p, array, count, 0, to);
     else if (to && array)
         p->kernels->pack_panel(array, count, 1, count, to);
     else if (to)

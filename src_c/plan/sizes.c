@@ -159,9 +159,9 @@ csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
     if (csep_has_border(&g))
         make_border(&g.input);
     if (csep_is_converted(d, &g)) {
-        leave_out(&g.rows, g.out_h, (d->kernel_h - 1) * d->dilation_h + 1, &g.input.height,
-                  &g.input.pad_top, &g.input.pad_bottom);
-        const int64_t reach = (d->kernel_w - 1) * d->dilation_w + 1;
+        leave_out(&g.rows, g.out_h, csep_reach_h(d), &g.input.height, &g.input.pad_top,
+                  &g.input.pad_bottom);
+        const int64_t reach = csep_reach_w(d);
         if (in.layout == CSEP_NHWC || d->stride_w > reach + COLUMNS_WORTH_A_RUN)
             leave_out(&g.columns, g.out_w, reach, &g.input.width, &g.input.pad_left,
                       &g.input.pad_right);

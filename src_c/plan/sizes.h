@@ -11,6 +11,16 @@ csep_status csep_check_desc(const csep_conv_desc *desc);
 csep_status csep_resolve_sizes(const csep_conv_desc *desc, const csep_input *input,
                                csep_geometry *geometry);
 
+/* Rows and columns under a kernel, those between its taps included. */
+static inline int64_t csep_reach_h(const csep_conv_desc *d)
+{
+    return (d->kernel_h - 1) * d->dilation_h + 1;
+}
+static inline int64_t csep_reach_w(const csep_conv_desc *d)
+{
+    return (d->kernel_w - 1) * d->dilation_w + 1;
+}
+
 /* Whether padding holds pixels of the image. */
 static inline int csep_has_border(const csep_geometry *geometry)
 {

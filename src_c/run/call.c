@@ -1,6 +1,7 @@
 #include "run/call.h"
 
 #include "plan/arith.h"
+#include "plan/sizes.h"
 
 /* An input row, clipped to its image; `beyond` is counted from the one under the first tap. */
 static int64_t input_row(const csep_call *c, int64_t row, int64_t beyond)
@@ -14,8 +15,7 @@ int64_t csep_first_input_row(const csep_call *c, int64_t row) { return input_row
 
 int64_t csep_end_input_row(const csep_call *c, int64_t row)
 {
-    const csep_conv_desc *d = &c->plan->desc;
-    return input_row(c, row, (d->kernel_h - 1) * d->dilation_h + 1);
+    return input_row(c, row, csep_reach_h(&c->plan->desc));
 }
 
 csep_tile csep_tile_of(const csep_call *c, int64_t job)

@@ -4,6 +4,7 @@
 
 #include "plan/arith.h"
 #include "plan/pack.h"
+#include "plan/sizes.h"
 #include "run/first_stage.h"
 #include "run/staging.h"
 
@@ -39,7 +40,7 @@ static void prefetch_next_tile(const csep_call *c, int64_t job, const csep_tile 
     const csep_plan *p = c->plan;
     const csep_schedule *s = c->schedule;
     const csep_conv_desc *d = &p->desc;
-    const int rows_skipped = d->stride_h > (d->kernel_h - 1) * d->dilation_h + 1;
+    const int rows_skipped = d->stride_h > csep_reach_h(d);
     if (s->staged || rows_skipped || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
         return;
     const csep_tile n = csep_tile_of(c, job + 1);

@@ -78,11 +78,11 @@ static int64_t place_in_x(const csep_side *side, int64_t stride, int64_t padding
     return (step == stride ? padded : padded / step * stride + padded % step) - side->before;
 }
 
-/* Of what kernels see from `at` on, how many pixels lie side by side in x, too. */
+/* Of what kernels see from `at` on, which lies at `place` in x, how many pixels lie side by side in
+ * x, too. */
 static int64_t run_length(const csep_side *side, int64_t stride, int64_t padding, int64_t at,
-                          int64_t most)
+                          int64_t place, int64_t most)
 {
-    const int64_t place = place_in_x(side, stride, padding, at);
     if (place < 0 || place >= side->size)
         return 1; /* of the border */
     most = min64(most, side->size - place);
@@ -90,22 +90,21 @@ static int64_t run_length(const csep_side *side, int64_t stride, int64_t padding
 }
 
 /* A part of an x that kernels see with a border, or parts left out: runs of its rows. */
-static void convert_seen(const csep_call *c, csep_part n, void *inside)
+static void convert_seen(const csep_call *c, const outside *x, csep_part n, void *inside)
 {
     const csep_geometry *g = c->geometry;
     const csep_conv_desc *d = &c->plan->desc;
     const csep_input *in = &g->input;
-    const outside x = {c->x, NULL, g->rows.size, g->columns.size, d->in_channels};
     csep_part run = {.rows = 1, .channel = n.channel, .channels = n.channels};
     const int64_t end = n.column + n.columns;
     for (int64_t row = n.row; row < n.row + n.rows; row++) {
         const int64_t down = place_in_x(&g->rows, d->stride_h, in->pad_top, row % in->height);
-        run.row = row / in->height * x.height + pixel_seen(in->padding_mode, down, x.height);
+        run.row = row / in->height * x->height + pixel_seen(in->padding_mode, down, x->height);
         for (int64_t at = n.column; at < end; at += run.columns) {
             const int64_t place = place_in_x(&g->columns, d->stride_w, in->pad_left, at);
-            run.column = pixel_seen(in->padding_mode, place, x.width);
-            run.columns = run_length(&g->columns, d->stride_w, in->pad_left, at, end - at);
-            convert_run(c, &x, run, inside);
+            run.column = pixel_seen(in->padding_mode, place, x->width);
+            run.columns = run_length(&g->columns, d->stride_w, in->pad_left, at, place, end - at);
+            convert_run(c, x, run, inside);
             inside = at_mut(inside, run.columns * run.channels, c->plan->kernels->size);
         }
     }
@@ -118,7 +117,7 @@ static void convert_input(const csep_call *c, csep_part n, void *inside)
     const csep_conv_desc *d = &c->plan->desc;
     const outside x = {c->x, NULL, g->rows.size, g->columns.size, d->in_channels};
     if (csep_has_border(g) || g->rows.step != d->stride_h || g->columns.step != d->stride_w)
-        convert_seen(c, n, inside);
+        convert_seen(c, &x, n, inside);
     else
         convert(c, &x, n, inside);
 }
@@ -144,9 +143,9 @@ csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t gro
     }
 
     const int64_t m = d->channel_multiplier;
-    const int64_t step = c->geometry->columns.step, reach = (d->kernel_w - 1) * d->dilation_w + 1;
+    const int64_t step = c->geometry->columns.step;
     const int64_t column = t->column * step - in->pad_left;
-    const int64_t column_end = column + (csep_tile_columns(t) - 1) * step + reach;
+    const int64_t column_end = column + (csep_tile_columns(t) - 1) * step + csep_reach_w(d);
     csep_part n = {.row = csep_first_input_row(c, t->row), .column = max64(column, 0)};
     n.rows = csep_end_input_row(c, t->row_end - 1) - n.row;
     n.columns = min64(column_end, in->width) - n.column;
@@ -196,10 +195,6 @@ void csep_store_outputs(const csep_call *c, const csep_part *n, char *scratch)
 void csep_convert_input(const csep_call *c, void *to)
 {
     const csep_input *in = &c->geometry->input;
-    const int64_t channels = c->plan->desc.in_channels;
-    const int64_t image = in->height * in->width * channels;
-    for (int64_t i = 0; i < in->batch; i++) {
-        const csep_part n = {i * in->height, in->height, 0, in->width, 0, channels};
-        convert_input(c, n, at_mut(to, i * image, c->plan->kernels->size));
-    }
+    const csep_part all = {0, in->batch * in->height, 0, in->width, 0, c->plan->desc.in_channels};
+    convert_input(c, all, to);
 }
