@@ -9,36 +9,14 @@
  * -o: panels outer, each meets all rows before the next.  CSEP_ISA chooses the kernels.  Prints
  * GFLOP/s and the share of the peak of multiply-adds in registers, the median of rounds in which
  * both take their turns. */
-#define _GNU_SOURCE /* clock_gettime, getopt */
+#define _GNU_SOURCE /* getopt */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernels/dispatch.h"
 #include "plan/arith.h"
-
-enum { ROUNDS = 41, ALIGNMENT = 64 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *times)
-{
-    qsort(times, ROUNDS, sizeof *times, ascending);
-    return times[ROUNDS / 2];
-}
+#include "timing.h"
 
 /* As many of one job's operands as fit into so many bytes, at least one; zeros. */
 typedef struct operands {
@@ -48,15 +26,9 @@ typedef struct operands {
 
 static operands make(int64_t elements, int64_t kib)
 {
-    const int64_t bytes = round_up(elements * (int64_t)sizeof(float), ALIGNMENT);
-    operands o = {.elements = bytes / (int64_t)sizeof(float),
-                  .count = max64((kib << 10) / bytes, 1)};
-    o.at = aligned_alloc(ALIGNMENT, (size_t)(bytes * o.count));
-    if (!o.at) {
-        fprintf(stderr, "no memory for %lld bytes\n", (long long)(bytes * o.count));
-        exit(1);
-    }
-    memset(o.at, 0, (size_t)(bytes * o.count));
+    const int64_t whole = round_up(elements, 16); /* cache lines */
+    operands o = {.elements = whole, .count = max64(kib * 256 / whole, 1)};
+    o.at = make_floats(whole * o.count);
     return o;
 }
 
@@ -99,11 +71,10 @@ int main(int argc, char **argv)
                               .finish = 1};
     const double flops = 2.0 * (double)rows * (double)k * (double)columns;
     const int64_t jobs = max64((int64_t)(2e7 / flops), 1);
-    const int64_t probe = 200000;
     double spent[ROUNDS], peak[ROUNDS];
     int64_t done = 0;
     for (int round = -3; round < ROUNDS; round++) { /* the first ones warm up */
-        double start = now();
+        const double start = now();
         for (int64_t i = 0; i < jobs; i++, done++) {
             job.a = nth(&a, done);
             job.b = nth(&b, done);
@@ -111,8 +82,7 @@ int main(int argc, char **argv)
             kernels->pointwise(&job);
         }
         const double time = now() - start;
-        start = now();
-        const double reached = csep_fma_probe(CSEP_F32, probe) / (now() - start);
+        const double reached = peak_flops();
         if (round >= 0) {
             spent[round] = (double)jobs * flops / time;
             peak[round] = spent[round] / reached;

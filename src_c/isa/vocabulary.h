@@ -32,7 +32,7 @@
  *   v_mask_range(from, to)      lanes from .. to - 1                   0 <= from <= to <= VL
  *   v_load_masked(p, m)         p[i] in the mask's lanes, else 0       p[i] is there in the mask's
  *                                                                      lanes; no other is touched
- *   v_store_masked(p, m, v)     (p[i] = v[i] in the mask's lanes)      the same
+ *   v_store_first(p, n, v)      (p[i] = v[i] in lanes 0 .. n - 1)      0 <= n < VL; as above
  *   v_fma(a, b, c)              a * b + c: rounded once on x86; the
  *                               generic vocabulary rounds the product
  *                               as well, on every processor
@@ -54,6 +54,7 @@
  *   v_pin(v)                    v; the compiler may not compute it
  *                               twice instead of keeping it
  *   v_prefetch_l2(p)            (asks for the cache line at p)         any address
+ *   v_prefetch_write(p)         (the same, to be written to)           any address
  *   v_load_f16, v_load_bf16(p)  p[i], widened                          VL halves at p
  *   v_store_f16, v_store_bf16   (p[i] = v[i] rounded to nearest, ties  VL halves at p
  *     (p, v)                    to even; NaN stays NaN)

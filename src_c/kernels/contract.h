@@ -96,6 +96,7 @@ typedef struct csep_pointwise_job {
     /* 1: each panel meets all rows before the next one is touched, which is prefetched meanwhile;
      * for weights that would not stay in L2.  Not with b_step. */
     int panels_outer;
+    int claim_c; /* 1: c is not in L2, and its lines are asked for early; with bias only */
     /* 1: the sums are complete: add residual (laid out as c, or NULL), apply the activation. */
     int finish;
     const void *residual;

@@ -99,6 +99,8 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
     s->panels_outer = weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
+    const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
+    s->claim_c = !s->staged && y * p->kernels->size > (double)csep_cache_sizes().l2;
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);

@@ -127,6 +127,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         .columns = outputs.channels,
         .panel_vectors = p->panel_vectors,
         .panels_outer = s->panels_outer,
+        .claim_c = s->claim_c,
         .residual = to.residual,
         .activation = p->desc.activation,
         .slopes = at_if(p->slopes, first_column, size),

@@ -96,9 +96,11 @@ static void memory(void)
                 CHECK_LANES(v_load_masked(p, m), i >= from && i < to ? p[i] : 0);
                 real numbers[VL];
                 each(numbers, any_real);
-                v_store_masked(p, m, v_load(numbers));
-                for (int i = from; i < to; i++)
-                    CHECK(same(p[i], numbers[i]));
+                if (from == 0 && to < VL) {
+                    v_store_first(p, to, v_load(numbers));
+                    for (int i = 0; i < to; i++)
+                        CHECK(same(p[i], numbers[i]));
+                }
                 if (to - from == VL) {
                     CHECK_LANES(v_load(p), p[i]);
                     each(numbers, any_real);
@@ -109,6 +111,8 @@ static void memory(void)
             }
     v_prefetch_l2(NULL);
     v_prefetch_l2((const char *)(uintptr_t)12345);
+    v_prefetch_write(NULL);
+    v_prefetch_write((const char *)(uintptr_t)12345);
 }
 
 /* fma is rounded once, but for the generic vocabulary: the same in each of its lanes. */

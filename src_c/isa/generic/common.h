@@ -26,6 +26,7 @@ typedef struct vindex {
 } vindex;
 
 INLINE void v_prefetch_l2(const char *p) { __builtin_prefetch(p, 0, 2); }
+INLINE void v_prefetch_write(const char *p) { __builtin_prefetch(p, 1, 3); }
 INLINE vec v_zero(void) { return (vec){0}; }
 INLINE vec v_load(const real *p)
 {
@@ -73,9 +74,9 @@ INLINE vec v_load_masked(const real *p, vmask m)
         v[i] = p[i];
     return v;
 }
-INLINE void v_store_masked(real *p, vmask m, vec v)
+INLINE void v_store_first(real *p, int n, vec v)
 {
-    for (int i = m.from; i < m.to; i++)
+    for (int i = 0; i < n; i++)
         p[i] = v[i];
 }
 INLINE vindex v_index(const int32_t *p)

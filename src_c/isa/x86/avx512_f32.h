@@ -22,6 +22,7 @@ enum { VL = 16, MAX_MR = 14, MR_1 = 14, MR_2 = 14, PROBE_CHAINS = 16 };
 
 /* Not _mm_prefetch: GCC 12 removes a loop that does nothing else. */
 INLINE void v_prefetch_l2(const char *p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
+INLINE void v_prefetch_write(const char *p) { __asm__ volatile("prefetchw %0" : : "m"(*p)); }
 INLINE vec v_zero(void) { return _mm512_setzero_ps(); }
 INLINE vec v_load(const real *p) { return _mm512_loadu_ps(p); }
 INLINE void v_store(real *p, vec v) { _mm512_storeu_ps(p, v); }
@@ -59,7 +60,7 @@ INLINE vec v_pin(vec v)
     return v;
 }
 INLINE vec v_load_masked(const real *p, vmask m) { return _mm512_maskz_loadu_ps(m, p); }
-INLINE void v_store_masked(real *p, vmask m, vec v) { _mm512_mask_storeu_ps(p, m, v); }
+INLINE void v_store_first(real *p, int n, vec v) { _mm512_mask_storeu_ps(p, v_mask(n), v); }
 INLINE vindex v_index(const int32_t *p) { return _mm512_loadu_si512(p); }
 INLINE vec v_expand(vec v, vindex lane) { return _mm512_permutexvar_ps(lane, v); }
 INLINE vec v_interleave_low(vec a, vec b)

@@ -19,6 +19,7 @@ typedef __m512i vindex;
 enum { VL = 8, MAX_MR = 14, MR_1 = 14, MR_2 = 14, PROBE_CHAINS = 16 };
 
 INLINE void v_prefetch_l2(const char *p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
+INLINE void v_prefetch_write(const char *p) { __asm__ volatile("prefetchw %0" : : "m"(*p)); }
 INLINE vec v_zero(void) { return _mm512_setzero_pd(); }
 INLINE vec v_load(const real *p) { return _mm512_loadu_pd(p); }
 INLINE void v_store(real *p, vec v) { _mm512_storeu_pd(p, v); }
@@ -49,7 +50,7 @@ INLINE vec v_pin(vec v)
     return v;
 }
 INLINE vec v_load_masked(const real *p, vmask m) { return _mm512_maskz_loadu_pd(m, p); }
-INLINE void v_store_masked(real *p, vmask m, vec v) { _mm512_mask_storeu_pd(p, m, v); }
+INLINE void v_store_first(real *p, int n, vec v) { _mm512_mask_storeu_pd(p, v_mask(n), v); }
 INLINE vindex v_index(const int32_t *p)
 {
     return _mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)p));

@@ -71,10 +71,9 @@ INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec
         for (int t = 0; t < T; t++)
             v_store(to + t * step, acc[t]);
     } else {
-        const vmask mask = v_mask(block->outputs);
         UNROLL
         for (int t = 0; t < T; t++)
-            v_store_masked(to + t * step, mask, acc[t]);
+            v_store_first(to + t * step, block->outputs, acc[t]);
     }
 }
 

@@ -27,7 +27,7 @@ INLINE void flat_finish(const csep_stage_job *job, vec sum, int64_t to, int lane
     if (lanes == VL)
         v_store((real *)job->a + to, sum);
     else
-        v_store_masked((real *)job->a + to, v_mask(lanes), sum);
+        v_store_first((real *)job->a + to, lanes, sum);
 }
 
 /* T vectors of one row from number `at` on, all of whose taps are inside the image. */

@@ -99,13 +99,12 @@ INLINE void transpose_in(const csep_dtype dtype, const void *outside, int64_t ch
     for (int i = 0; i < VL; i++)
         block[i] = i < channels ? load_up_to(dtype, outside, i * channel_step, pixels) : v_zero();
     transpose_block(block);
-    const vmask lanes = v_mask((int)channels);
     UNROLL
     for (int i = 0; i < VL; i++) {
-        if (channels == VL && pixels == VL)
+        if (i < pixels && channels == VL)
             v_store(inside + i * inside_step, block[i]);
         else if (i < pixels)
-            v_store_masked(inside + i * inside_step, lanes, block[i]);
+            v_store_first(inside + i * inside_step, (int)channels, block[i]);
     }
 }
 
