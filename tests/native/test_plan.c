@@ -140,6 +140,11 @@ static int draw_sizes(problem *p)
     }
     if (d->kind == CSEP_SEPARABLE)
         d->depthwise_activation = draw_activation();
+    if (d->kind != CSEP_CONV && draw(0, 9) == 0) { /* pixels a power of two apart */
+        d->in_channels = 64 << draw(1, 4);
+        d->channel_multiplier = 1;
+        d->out_channels = draw(1, 9);
+    }
     if (d->kind == CSEP_CONV && draw(0, 1)) {
         d->groups = draw(1, 5);
         d->in_channels = d->groups * draw(1, 9);

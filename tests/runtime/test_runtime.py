@@ -128,7 +128,7 @@ BITS = """
 import hashlib, numpy as np, csep
 rng, digest = np.random.default_rng(0), hashlib.sha256()
 draw = lambda *shape: rng.standard_normal(shape).astype("f4")
-for c, co, side in ((24, 40, 33), (300, 700, 12), (64, 2000, 5)):
+for c, co, side in ((24, 40, 33), (300, 700, 12), (64, 2000, 5), (1024, 8, 9)):
     x, dw, pw = draw(2, side, side, c), draw(3, 3, c, 1), draw(c, co)
     digest.update(csep.SeparableConv2D(dw, pw, padding="SAME")(x).tobytes())
     digest.update(csep.separable_conv2d(x, dw, pw, strides=2).tobytes())
@@ -138,7 +138,7 @@ print(digest.hexdigest())
 
 
 def test_the_bits_do_not_depend_on_caches():
-    every = [run_python(BITS, CSEP_CACHE=t).stdout for t in ("", "8K,32K,0", "32K,512K,16M")]
+    every = [run_python(BITS, CSEP_CACHE=t).stdout for t in ("", "8K,32K,0", "96K,512K,16M")]
     assert len(every[0].strip()) == 64
     assert every == [every[0]] * 3
 
