@@ -60,9 +60,12 @@ typedef struct csep_stage_job {
     int64_t line_step;    /* between lines */
     const void *residual; /* laid out as a, or NULL */
     csep_activation activation;
-    const void *slopes; /* CSEP_PRELU: for all channels from 0 on, padded to whole vectors */
-    int whole_vectors;  /* 1: a has room for whole vectors of channels, always so for im2col; what
-                         * the lanes past the last channel get is not defined */
+    const void *slopes;  /* CSEP_PRELU: for all channels from 0 on, padded to whole vectors */
+    const void *ahead;   /* what the next job will read, to be prefetched to L2, or NULL: ... */
+    int64_t ahead_count; /* ... so many elements; not read by im2col */
+    int claim_a;         /* 1: a is not in L2, and its lines are asked for early */
+    int whole_vectors;   /* 1: a has room for whole vectors of channels, always so for im2col; what
+                          * the lanes past the last channel get is not defined */
 } csep_stage_job;
 
 typedef void (*csep_stage_fn)(const csep_stage_job *job);

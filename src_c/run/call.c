@@ -1,5 +1,7 @@
 #include "run/call.h"
 
+#include <stddef.h>
+
 #include "plan/arith.h"
 #include "plan/sizes.h"
 
@@ -30,4 +32,22 @@ csep_tile csep_tile_of(const csep_call *c, int64_t job)
         .column = share(out_w, q, s->column_tiles),
         .column_end = share(out_w, q + 1, s->column_tiles),
     };
+}
+
+csep_ahead csep_input_ahead(const csep_call *c, int64_t job, const csep_tile *t)
+{
+    const csep_ahead none = {NULL, 0};
+    const csep_schedule *s = c->schedule;
+    const csep_conv_desc *d = &c->plan->desc;
+    const int rows_skipped = d->stride_h > csep_reach_h(d);
+    if (s->staged || rows_skipped || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
+        return none;
+    const csep_tile n = csep_tile_of(c, job + 1);
+    const int64_t seen = csep_end_input_row(c, t->row_end - 1);
+    const int64_t first = max64(csep_first_input_row(c, n.row), seen);
+    const int64_t rows = csep_end_input_row(c, n.row_end - 1) - first;
+    const int64_t row = c->geometry->input.width * d->in_channels;
+    if (rows <= 0)
+        return none;
+    return (csep_ahead){at(c->x, first * row, c->plan->kernels->size), rows * row};
 }

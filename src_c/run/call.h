@@ -31,4 +31,13 @@ int64_t csep_end_input_row(const csep_call *call, int64_t row);
 /* The tile of a job of the schedule. */
 csep_tile csep_tile_of(const csep_call *call, int64_t job);
 
+/* Input that the next job reads and this one, whose tile it is, does not: NULL where there is none,
+ * or where it is not read as it lies. */
+typedef struct csep_ahead {
+    const void *x;
+    int64_t elements;
+} csep_ahead;
+
+csep_ahead csep_input_ahead(const csep_call *call, int64_t job, const csep_tile *tile);
+
 #endif

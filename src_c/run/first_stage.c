@@ -1,5 +1,7 @@
 #include "run/first_stage.h"
 
+#include <stddef.h>
+
 #include "plan/arith.h"
 #include "plan/sizes.h"
 
@@ -61,6 +63,7 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
         for (int64_t i = 0; i < job->lines; i++)
             lines[i] = line_of(c, source, row + i);
         p->first_stage(job);
+        job->ahead = NULL; /* once is enough */
         job->a = at_mut(job->a, job->lines * job->line_step, size);
         job->residual = at_if(job->residual, job->lines * job->line_step, size);
     }

@@ -156,6 +156,9 @@ static stage any_stage(int64_t taps, int64_t stride, int64_t inputs)
     j->pixels = draw(1, 20);
     j->first_col = draw(-6, 3);
     j->row_step = j->width * j->col_step;
+    j->ahead = (const void *)(uintptr_t)draw(0, 1 << 20);
+    j->ahead_count = draw(1, 1000);
+    j->claim_a = (int)draw(0, 1);
     s.x = any_array(real, s.x_rows * j->row_step);
     for (int64_t i = 0; i < j->lines; i++) {
         /* Rows row .. row + rows - 1 of x lie under kernel rows skip .. */
@@ -252,7 +255,7 @@ static void lay_out_a(stage *s, int blocked)
 static void depthwise(const csep_depthwise_entry *entry)
 {
     const int64_t m = draw(0, 1) ? 1 : draw(2, 2 * vl);
-    const int64_t first = draw(0, 2) * vl, channels = draw(1, 6 * vl);
+    const int64_t first = draw(0, 2) * vl, channels = draw(1, 10 * vl);
     /* Input channels under these outputs, and some before them. */
     const int64_t low = first / m, high = (first + channels - 1) / m, before = draw(0, low);
     stage s = any_stage(entry->taps, entry->stride, high + 1 - (low - before) + draw(0, 2));
@@ -410,6 +413,7 @@ static void pointwise(void)
         j.ahead = (const void *)(uintptr_t)draw(0, 1 << 20);
         j.ahead_count = draw(1, 1000);
         j.ahead_step = draw(1, 1000);
+        j.claim_c = (int)draw(0, 1);
     }
     kernels->pointwise(&j);
     for (int64_t i = 0; i < c_count; i++) {

@@ -14,6 +14,7 @@
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
+#include "kernels/shared/prefetch.inc.h"
 
 /* Vectors whose sums are in registers at once. */
 enum { FLAT_STRIP = 8 };
@@ -86,10 +87,12 @@ INLINE void flat_part(const csep_stage_job *job, const csep_line *line, int64_t 
 }
 
 /* The same numbers of every row: the rows of the input that they share are then in L1. */
-INLINE void flat_lines(const csep_stage_job *job, int64_t at, const int T)
+INLINE void flat_lines(const csep_stage_job *job, int64_t at, prefetch *ahead, const int T)
 {
-    for (int64_t i = 0; i < job->lines; i++)
+    for (int64_t i = 0; i < job->lines; i++) {
+        prefetch_turn(ahead);
         flat_inside(job, job->line + i, at, at + i * job->line_step, T);
+    }
 }
 
 INLINE void flat_parts(const csep_stage_job *job, int64_t at, int lanes, const int PADDED)
@@ -108,13 +111,15 @@ static void depthwise_flat(const csep_stage_job *job)
     /* All taps of the numbers from low to high - 1 are inside. */
     const int64_t low = first < 0 ? -first : 0, end = job->width * c - first - reach;
     const int64_t high = end < total ? end : total;
+    const int64_t turns = (total + FLAT_STRIP * step - 1) / (FLAT_STRIP * step) * job->lines;
+    prefetch ahead = prefetch_evenly(job->ahead, job->ahead_count, turns);
     int64_t at = 0;
     for (; at < low && at < total; at += step)
         flat_parts(job, at, (int)(total - at < step ? total - at : step), 1);
     for (; at + (FLAT_STRIP - 1) * step + VL <= high; at += FLAT_STRIP * step)
-        flat_lines(job, at, FLAT_STRIP);
+        flat_lines(job, at, &ahead, FLAT_STRIP);
     for (; at + step + VL <= high; at += 2 * step)
-        flat_lines(job, at, 2);
+        flat_lines(job, at, &ahead, 2);
     for (; at < total; at += step) {
         const int lanes = (int)(total - at < step ? total - at : step);
         if (at + lanes <= high)

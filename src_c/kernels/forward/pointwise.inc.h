@@ -13,16 +13,7 @@
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
-
-/* Memory that later work will read, asked for during this work's arithmetic. */
-enum { LINE_BYTES = 64 };
-
-typedef struct prefetch {
-    const char *at;
-    int64_t step; /* STRIDED: bytes between pieces as long as a row of the panel */
-    int per_turn; /* lines, STRIDED: pieces, asked for at every VL steps of depth: few, or loads
-                   * have to wait */
-} prefetch;
+#include "kernels/shared/prefetch.inc.h"
 
 typedef struct tile_job {
     const real *a;
@@ -279,12 +270,12 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
     const int64_t turns = tiles * (job->k / VL);
     if (!job->ahead || !turns)
         return (prefetch){.at = (const char *)job->a}; /* any pointer: it moves on by nothing */
-    const int strided = job->b_step != 0;
-    const int64_t floats = strided ? 1 : LINE_BYTES / (int64_t)sizeof(real);
+    if (!job->b_step)
+        return prefetch_evenly(job->ahead, job->ahead_count, turns);
     return (prefetch){
         .at = (const char *)job->ahead,
-        .step = strided ? job->ahead_step * (int64_t)sizeof(real) : LINE_BYTES,
-        .per_turn = (int)((job->ahead_count / floats + turns - 1) / turns),
+        .step = job->ahead_step * (int64_t)sizeof(real),
+        .per_turn = (int)((job->ahead_count + turns - 1) / turns),
     };
 }
 
