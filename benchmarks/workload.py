@@ -169,18 +169,31 @@ class Row:
         }[self.kind]
         return cls(*kernels, bias, self.stride, self.padding, data_format=self.layout)
 
-    def function(self, arrays, csep=csep, **keywords):
-        """Return a call of the functional API."""
+    def function(self, arrays, csep=csep, out=None, num_threads=None):
+        """Return a call of the functional API, written as a user writes it."""
         x, *kernels, bias = arrays
-        keywords |= {"data_format": self.layout}
+        first, last = kernels[0], kernels[-1]
+        stride, padding, layout = self.stride, self.padding, self.layout
+        if self.kind == "separable":
+            return lambda: csep.separable_conv2d(
+                x,
+                first,
+                last,
+                bias,
+                stride,
+                padding,
+                data_format=layout,
+                out=out,
+                num_threads=num_threads,
+            )
         if self.kind == "pointwise":
-            return lambda: csep.pointwise_conv2d(x, *kernels, bias, **keywords)
-        function = {
-            "separable": csep.separable_conv2d,
-            "depthwise": csep.depthwise_conv2d,
-            "conv": csep.conv2d,
-        }[self.kind]
-        return lambda: function(x, *kernels, bias, self.stride, self.padding, **keywords)
+            return lambda: csep.pointwise_conv2d(
+                x, first, bias, data_format=layout, out=out, num_threads=num_threads
+            )
+        conv = csep.depthwise_conv2d if self.kind == "depthwise" else csep.conv2d
+        return lambda: conv(
+            x, first, bias, stride, padding, data_format=layout, out=out, num_threads=num_threads
+        )
 
     def stages(self, arrays):
         """Return the convolutions another library runs, one after the other."""

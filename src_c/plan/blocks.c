@@ -4,29 +4,40 @@
 #include "plan/sizes.h"
 #include "system/caches.h"
 
-/* The first stage's result of a tile, where the packed weights stay in L2 beside it.  Anything from
- * 32 to 192 KiB ran alike on a core with 48 KiB of L1 and 2 MiB of L2. */
-#define TILE_BYTES (INT64_C(96) << 10)
+/* The model.  While a tile is multiplied, L2 holds its first stage's result, the packed weights (a
+ * quarter at most), the input of the next tile, which is being prefetched, and the part of y that
+ * is being written.  L1 holds what is written to be read at once.  benchmarks/README.md has the
+ * measurements. */
+static int64_t l1(void) { return csep_cache_sizes().l1; }
+static int64_t l2(void) { return csep_cache_sizes().l2; }
 
-/* Input rows that two tiles have in common are converted twice: with twice the rows, 10 % less
- * time for 56x56x128 of NCHW. */
-#define STAGED_TILE_BYTES (INT64_C(192) << 10)
+/* The first stage's result of a tile, where the packed weights stay in L2 beside it: 48 to 192 KiB
+ * ran alike with 1 MiB of L2, 32 to 192 with 2 MiB, 48 to 96 with 512 KiB. */
+static int64_t tile_bytes(void) { return min64(l2() / 8, 4 * l1()); }
+
+/* The most that staged input and staged output of a tile take, each: what scratch has room for. */
+static const int64_t staged_bytes = CSEP_MAX_SCRATCH_BYTES / 16 * 3;
+
+/* The first stage's result where the input is converted.  Rows that two tiles have in common are
+ * converted twice: with twice the rows, 10 % less time for 56x56x128 of NCHW. */
+static int64_t staged_tile_bytes(void) { return min64(l2() / 4, staged_bytes); }
 
 /* The result of im2col is a copy, cheap only where it stays in L1. */
-#define IM2COL_BYTES (INT64_C(32) << 10)
+static int64_t im2col_bytes(void) { return l1(); }
 
 /* Without a product: input and output of a tile. */
-#define DEPTHWISE_TILE_BYTES (INT64_C(256) << 10)
+static int64_t depthwise_bytes(void) { return l2() / 4; }
 
 /* Where packed weights do not stay in L2, the tile is made as large as L2 allows, and every panel
- * meets all of it at once: so many eighths of L2, the rest being for two panels. */
-#define L2_EIGHTHS_FOR_LARGE_TILE 3
+ * meets all of it at once: the rest is for two panels. */
+static int64_t large_tile_bytes(void) { return l2() / 8 * 3; }
 
-/* What is packed at a time of weights that are packed during the product: a part of L1. */
-#define PACKED_IN_PRODUCT_BYTES (INT64_C(16) << 10)
-
-/* Staged input and staged output of a tile: beside its first stage's result in L2. */
-#define STAGED_BYTES (INT64_C(192) << 10)
+/* What is packed at a time of weights that are packed during the product: half of L1, and room for
+ * as many rows as a vector has elements. */
+static int64_t packed_bytes(void)
+{
+    return max64(min64(l1() / 2, INT64_C(64) << 10), INT64_C(4) << 10);
+}
 
 /* What rounding to whole vectors and cache lines adds to the parts of scratch, and the dealing of
  * jobs. */
@@ -84,25 +95,32 @@ int64_t csep_staged_output_bytes(const csep_plan *p, const csep_schedule *s, cse
 
 int64_t csep_packed_bytes(const csep_plan *p)
 {
-    return p->form == CSEP_PACKED_IN_PRODUCT ? PACKED_IN_PRODUCT_BYTES : 0;
+    return p->form == CSEP_PACKED_IN_PRODUCT ? packed_bytes() : 0;
 }
 
-/* Rows of a panel that fit into the room for packed ones: whole vectors of K, so that a part of A
- * begins at a channel block. */
+/* As many panels as two cache lines of a row reach over.  With one panel of 64 bytes and twice the
+ * rows, 256 lines 8 KiB apart had to stay in 128 places of L2 until they were packed. */
+int64_t csep_packed_panels(const csep_plan *p)
+{
+    enum { BYTES_TOGETHER = 128 };
+    return max64(BYTES_TOGETHER / (p->panel_vectors * p->kernels->vl * p->kernels->size), 1);
+}
+
+/* Rows of these panels that fit into the room for packed ones: whole vectors of K, so that a part
+ * of A begins at a channel block. */
 static int64_t rows_packed(const csep_plan *p)
 {
-    const int64_t vl = p->kernels->vl;
+    const int64_t vl = p->kernels->vl, columns = csep_packed_panels(p) * p->panel_vectors * vl;
     if (p->form != CSEP_PACKED_IN_PRODUCT)
         return 0;
-    const int64_t rows = csep_packed_bytes(p) / (p->panel_vectors * vl * p->kernels->size);
-    return rows / vl * vl;
+    return csep_packed_bytes(p) / (columns * p->kernels->size) / vl * vl;
 }
 
 static int has_room(const csep_plan *p, const csep_geometry *g, const csep_schedule *s,
                     csep_extent tile, int64_t group)
 {
-    return csep_staged_input_bytes(p, g, tile, group) <= STAGED_BYTES &&
-           csep_staged_output_bytes(p, s, tile, group) <= STAGED_BYTES;
+    return csep_staged_input_bytes(p, g, tile, group) <= staged_bytes &&
+           csep_staged_output_bytes(p, s, tile, group) <= staged_bytes;
 }
 
 /* Makes a tile smaller until what is staged has room, then its group of channels larger. */
@@ -123,8 +141,8 @@ static void fit_staging(const csep_plan *p, const csep_geometry *g, csep_schedul
     const double rows = (double)tile->rows * (double)min64(g->rows.step, g->input.height);
     const double own = rows * (double)min64(tile->columns * g->columns.step, g->input.width);
     const int hidden = d->kind == CSEP_CONV && p->group_columns >= OUTPUTS_THAT_HIDE_CONVERSION &&
-                       csep_staged_input_bytes(p, g, *tile, s->group) <= 2 * STAGED_BYTES &&
-                       csep_staged_output_bytes(p, s, *tile, s->group) <= STAGED_BYTES / 2;
+                       csep_staged_input_bytes(p, g, *tile, s->group) <= 2 * staged_bytes &&
+                       csep_staged_output_bytes(p, s, *tile, s->group) <= staged_bytes / 2;
     s->input_converted = !hidden && (double)input_pixels(p, g, *tile) > MOST_CONVERSIONS * own;
 }
 
@@ -136,19 +154,20 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s)
         const csep_conv_desc *d = &p->desc;
         s->depth_chunk = round_up(p->depth, vl);
         const int64_t inputs = d->in_channels * min64(d->stride_h * d->stride_w, 16);
-        return max64(DEPTHWISE_TILE_BYTES / ((p->depth + inputs) * size), 1);
+        return max64(depthwise_bytes() / ((p->depth + inputs) * size), 1);
     }
     const int im2col = p->desc.kind == CSEP_CONV;
     const int64_t mr = p->kernels->mr[p->panel_vectors];
     const int64_t least = im2col ? 2 * mr : mr;
     const int64_t room = CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - csep_packed_bytes(p) -
-                         (s->staged ? 3 * STAGED_BYTES : 0);
+                         (s->staged ? 3 * staged_bytes : 0);
     const int64_t pixel_elements = room / ((least + 1) * size);
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
-    const int64_t large = min64(csep_cache_sizes().l2 / 8 * L2_EIGHTHS_FOR_LARGE_TILE, room);
-    const int64_t usual = im2col ? IM2COL_BYTES : s->staged ? STAGED_TILE_BYTES : TILE_BYTES;
-    const int64_t tile_bytes = s->panels_outer ? large : usual;
-    return max64(tile_bytes / (s->depth_chunk * size) - 1, least);
+    const int64_t bytes = s->panels_outer ? large_tile_bytes()
+                          : im2col        ? im2col_bytes()
+                          : s->staged     ? staged_tile_bytes()
+                                          : tile_bytes();
+    return max64(min64(bytes, room) / (s->depth_chunk * size) - 1, least);
 }
 
 csep_extent csep_choose_blocks(const csep_plan *p, const csep_geometry *g, csep_schedule *s)

@@ -20,7 +20,10 @@ int64_t csep_staged_input_bytes(const csep_plan *plan, const csep_geometry *geom
 int64_t csep_staged_output_bytes(const csep_plan *plan, const csep_schedule *schedule,
                                  csep_extent tile, int64_t group);
 
-/* Scratch for the rows of a panel that are packed during the product; 0 for other forms. */
+/* Scratch for the rows of panels that are packed during the product; 0 for other forms. */
 int64_t csep_packed_bytes(const csep_plan *plan);
+
+/* Panels whose rows are packed together then. */
+int64_t csep_packed_panels(const csep_plan *plan);
 
 #endif

@@ -97,7 +97,8 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
         has_product ? p->depth * p->desc.out_channels * p->kernels->size : 0;
     s->groups = p->groups;
     s->panels = has_product ? ceil_div(p->group_columns, width) : 1;
-    s->panels_outer = weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
+    s->panels_outer = p->form != CSEP_UNPACKED &&
+                      weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
     const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
     s->claim_c = !s->staged && y * p->kernels->size > (double)csep_cache_sizes().l2;

@@ -19,7 +19,7 @@ typedef struct csep_schedule {
     int64_t groups;
     int64_t depth_chunk; /* KC: channels of K in scratch at a time, a multiple of vl */
     int64_t a_step;      /* elements between channel blocks in scratch */
-    int64_t rows_packed; /* CSEP_PACKED_IN_PRODUCT: rows of a panel that are packed at a time, a
+    int64_t rows_packed; /* CSEP_PACKED_IN_PRODUCT: rows of panels that are packed at a time, a
                           * multiple of vl */
     int64_t group;       /* channels of the first stage that are computed in one go */
     /* One thread's scratch: the first stage's result, then, each where there is such a thing, rows

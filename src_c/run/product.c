@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "plan/arith.h"
+#include "plan/blocks.h"
 #include "plan/pack.h"
 #include "plan/sizes.h"
 #include "run/first_stage.h"
@@ -31,45 +32,60 @@ static void fill_a(const csep_call *c, const csep_tile *t, int64_t group, int64_
     }
 }
 
-/* The product of a tile with weights that are not packed: some rows of a panel at a time are copied
- * to L1 and meet the whole tile, while the next ones are prefetched to L2.  Sums go through y in
- * between.  (Whole panels, copied from L2 to L2, cost 1.5 times as much.) */
+/* Copies rows k .. k + rows - 1 of a few panels, of this many columns in all, one behind the other.
+ */
+static void pack_rows(const csep_plan *p, const void *b, int64_t rows, int64_t columns,
+                      void *packed)
+{
+    const int size = p->kernels->size;
+    const int64_t width = p->panel_vectors * p->kernels->vl;
+    for (int64_t column = 0; column < columns; column += width) {
+        const void *from = at(b, column, size);
+        const int64_t own = min64(columns - column, width);
+        p->kernels->pack_panel(from, p->desc.out_channels, rows, own, packed);
+        packed = at_mut(packed, rows * width, size);
+    }
+}
+
+/* The product of a tile with weights that are not packed: some rows of one panel, or of a few
+ * narrow ones, at a time are copied to L1 and meet the whole tile, while the next ones are
+ * prefetched to L2.  Sums go through y in between.  (Whole panels, copied from L2 to L2, cost 1.5
+ * times as much.) */
 static void pack_and_multiply(const csep_call *c, csep_pointwise_job job, void *packed)
 {
     const csep_plan *p = c->plan;
     const int size = p->kernels->size;
     const int64_t vl = p->kernels->vl, co = p->desc.out_channels;
-    const int64_t width = p->panel_vectors * vl;
+    const int64_t width = p->panel_vectors * vl, together = csep_packed_panels(p) * width;
     const int64_t rows = c->schedule->rows_packed, depth = job.k, columns = job.columns;
-    const void *const a = job.a, *const bias = job.bias, *const slopes = job.slopes;
+    const csep_pointwise_job whole = job;
     const void *const b = at(job.b, job.k_first * co, size);
-    const int finish = job.finish;
 
     job.k_first = 0;
     job.panels_outer = 0;
-    job.b = packed;
     job.ahead_count = rows;
     job.ahead_step = co;
-    for (int64_t column = 0; column < columns; column += width) {
-        job.columns = min64(columns - column, width);
+    for (int64_t first = 0; first < columns; first += together) {
+        const int64_t end = min64(first + together, columns);
         for (int64_t k = 0; k < depth; k += rows) {
             const int64_t next = k + rows < depth ? k + rows : 0;
-            const void *panel = at(b, column, size);
-            job.k = next ? rows : depth - k;
-            job.k_total = job.k;
-            job.b_step = round_up(job.columns, vl);
-            job.a = at(a, k / vl * job.a_step, size);
-            job.bias = k ? NULL : at_if(bias, column, size);
-            job.slopes = at_if(slopes, column, size);
-            job.finish = finish && !next;
-            job.ahead = next                       ? at(panel, next * co, size)
-                        : column + width < columns ? at(panel, width, size)
-                                                   : NULL;
-            p->kernels->pack_panel(at(panel, k * co, size), co, job.k, job.columns, packed);
-            p->kernels->pointwise(&job);
+            job.k_total = job.k = min64(rows, depth - k);
+            pack_rows(p, at(b, k * co + first, size), job.k, end - first, packed);
+            job.a = at(whole.a, k / vl * job.a_step, size);
+            job.finish = whole.finish && !next;
+            for (int64_t column = first; column < end; column += width) {
+                const int64_t ahead = next ? column : column + together;
+                job.columns = min64(columns - column, width);
+                job.b = at(packed, (column - first) * job.k, size);
+                job.b_step = round_up(job.columns, vl);
+                job.c = at_mut(whole.c, column, size);
+                job.residual = at_if(whole.residual, column, size);
+                job.bias = k ? NULL : at_if(whole.bias, column, size);
+                job.slopes = at_if(whole.slopes, column, size);
+                job.ahead = ahead < columns ? at(b, next * co + ahead, size) : NULL;
+                p->kernels->pointwise(&job);
+            }
         }
-        job.c = at_mut(job.c, width, size);
-        job.residual = at_if(job.residual, width, size);
     }
 }
 
