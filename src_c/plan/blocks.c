@@ -12,8 +12,9 @@ static int64_t l1(void) { return csep_cache_sizes().l1; }
 static int64_t l2(void) { return csep_cache_sizes().l2; }
 
 /* The first stage's result of a tile, where the packed weights stay in L2 beside it: 48 to 192 KiB
- * ran alike with 1 MiB of L2, 32 to 192 with 2 MiB, 48 to 96 with 512 KiB. */
-static int64_t tile_bytes(void) { return min64(l2() / 8, 4 * l1()); }
+ * ran alike with 1 MiB of L2, 32 to 192 with 2 MiB, 48 to 96 with 512 KiB.  im2col wants as much:
+ * with 32 KiB, which stay in L1, 56x56x64 took 8 % longer with AVX2. */
+static int64_t tile_bytes(void) { return min64(l2() / 32 * 3, 4 * l1()); }
 
 /* The most that staged input and staged output of a tile take, each: what scratch has room for. */
 static const int64_t staged_bytes = CSEP_MAX_SCRATCH_BYTES / 16 * 3;
@@ -21,9 +22,6 @@ static const int64_t staged_bytes = CSEP_MAX_SCRATCH_BYTES / 16 * 3;
 /* The first stage's result where the input is converted.  Rows that two tiles have in common are
  * converted twice: with twice the rows, 10 % less time for 56x56x128 of NCHW. */
 static int64_t staged_tile_bytes(void) { return min64(l2() / 4, staged_bytes); }
-
-/* The result of im2col is a copy, cheap only where it stays in L1. */
-static int64_t im2col_bytes(void) { return l1(); }
 
 /* Without a product: input and output of a tile. */
 static int64_t depthwise_bytes(void) { return l2() / 4; }
@@ -163,10 +161,9 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s)
                          (s->staged ? 3 * staged_bytes : 0);
     const int64_t pixel_elements = room / ((least + 1) * size);
     s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
-    const int64_t bytes = s->panels_outer ? large_tile_bytes()
-                          : im2col        ? im2col_bytes()
-                          : s->staged     ? staged_tile_bytes()
-                                          : tile_bytes();
+    const int64_t bytes = s->panels_outer        ? large_tile_bytes()
+                          : s->staged && !im2col ? staged_tile_bytes()
+                                                 : tile_bytes();
     return max64(min64(bytes, room) / (s->depth_chunk * size) - 1, least);
 }
 
