@@ -13,25 +13,43 @@ from __future__ import annotations
 import argparse
 import importlib
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 
-def load(folder):
-    """Import the csep that lies in a folder, beside others that were imported before."""
+def rename_library(package, letter):
+    """Give a package's libcsep a name of its own, of the same length, wherever it is written.
+
+    The loader knows a library by its name: a second build of the same version would run on the
+    first one's.
+    """
+    (library,) = package.glob("lib/libcsep.so.*")
+    new_name = library.name[:-1] + letter
+    for path in (library, *package.glob("_core*.so")):
+        old, new = (name.encode() + b"\0" for name in (library.name, new_name))
+        if old not in path.read_bytes():
+            sys.exit(f"{path} does not name {library.name}")
+        path.write_bytes(path.read_bytes().replace(old, new))
+    library.rename(library.with_name(new_name))
+
+
+def load(folder, letter, room):
+    """Import a copy of the csep that lies in a folder, beside others that were imported before."""
+    package = Path(room) / letter / "csep"
+    shutil.copytree(Path(folder) / "csep", package)
+    rename_library(package, letter)
     for name in [n for n in sys.modules if n.split(".")[0] == "csep"]:
         del sys.modules[name]
-    sys.path.insert(0, str(folder))
+    sys.path.insert(0, str(package.parent))
     try:
-        csep = importlib.import_module("csep")
+        return importlib.import_module("csep")
     finally:
         sys.path.pop(0)
-    if Path(folder).resolve() not in Path(csep.__file__).resolve().parents:
-        sys.exit(f"no csep in {folder}")
-    return csep
 
 
 def timed(call):
@@ -73,7 +91,8 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=2.0, help="per row, way and thread count")
     options = parser.parse_args()
-    builds = [load(options.old), load(options.new)]
+    with tempfile.TemporaryDirectory() as room:
+        builds = [load(options.old, "o", room), load(options.new, "n", room)]
     from workload import rows
 
     print(f"{platform.processor() or platform.machine()}, {builds[1].get_isa()}: ", end="")
