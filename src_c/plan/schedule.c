@@ -100,8 +100,11 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->panels_outer = p->form != CSEP_UNPACKED &&
                       weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
+    const double l2 = (double)csep_cache_sizes().l2 / p->kernels->size;
     const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
-    s->claim_c = !s->staged && y * p->kernels->size > (double)csep_cache_sizes().l2;
+    const double x_pixels = (double)(g->input.batch * g->input.height) * (double)g->input.width;
+    s->claim_c = !s->staged && y > l2;
+    s->x_is_far = !s->staged && x_pixels * (double)p->desc.in_channels > l2;
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);

@@ -16,10 +16,11 @@
 #include "kernels/shared/activation.inc.h"
 #include "kernels/shared/prefetch.inc.h"
 
-/* GROUP blocks take their turns on a strip of a row before the next row: what lies side by side in
- * memory is read and written together.  8 instead of 1: 15 to 28 % of a depthwise convolution alone
- * and 6 % of a strided separable one with AVX-512; with AVX2 12 to 27 % beyond 4. */
-enum { STRIP = 8, MAX_TAPS = 7, GROUP = 8 };
+/* GROUP blocks, 256 bytes of a pixel, take their turns on a strip of a row before the next row:
+ * what lies side by side in memory is read and written together.  One block at a time, a depthwise
+ * convolution alone takes 15 to 28 % longer, a strided separable one 6 %; half as many blocks cost
+ * 12 to 27 % with AVX2, twice as many 14 % where 512 channels push each other out of L1. */
+enum { STRIP = 8, MAX_TAPS = 7, GROUP = 256 / (int)sizeof(vec) };
 
 /* Which case a strip is compiled for.  WHOLE: all lanes and all columns exist.  PARTIAL: some lanes
  * or columns may not.  EXPAND: as PARTIAL, and each input channel feeds several lanes (M > 1). */
