@@ -15,6 +15,7 @@
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
 #include "kernels/shared/prefetch.inc.h"
+#include "kernels/shared/store.inc.h"
 
 /* GROUP blocks, 256 bytes of a pixel, take their turns on a strip of a row before the next row:
  * what lies side by side in memory is read and written together.  One block at a time, a depthwise
@@ -74,9 +75,11 @@ INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec
         for (int t = 0; t < T; t++)
             v_store(to + t * step, acc[t]);
     } else {
+        real sums[STRIP * VL];
         UNROLL
         for (int t = 0; t < T; t++)
-            v_store_first(to + t * step, block->outputs, acc[t]);
+            v_store(sums + t * VL, acc[t]);
+        store_first(to, step, sums, T, block->outputs);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
 #include "kernels/shared/prefetch.inc.h"
+#include "kernels/shared/store.inc.h"
 
 typedef struct tile_job {
     const real *a;
@@ -127,16 +128,22 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
     if (t->finish)
         pw_finish(t, acc, MR, NV);
 
+    const int whole = t->last_lanes == VL;
+    real *const last = t->c + (NV - 1) * VL;
     UNROLL
     for (int r = 0; r < MR; r++) {
-        real *c = t->c + r * t->ldc;
         UNROLL
         for (int v = 0; v < NV - 1; v++)
-            v_store(c + v * VL, acc[r][v]);
-        if (t->last_lanes == VL)
-            v_store(c + (NV - 1) * VL, acc[r][NV - 1]);
-        else
-            v_store_first(c + (NV - 1) * VL, t->last_lanes, acc[r][NV - 1]);
+            v_store(t->c + r * t->ldc + v * VL, acc[r][v]);
+        if (whole)
+            v_store(last + r * t->ldc, acc[r][NV - 1]);
+    }
+    if (!whole) {
+        real sums[MAX_MR * VL];
+        UNROLL
+        for (int r = 0; r < MR; r++)
+            v_store(sums + r * VL, acc[r][NV - 1]);
+        store_first(last, t->ldc, sums, MR, t->last_lanes);
     }
 }
 
