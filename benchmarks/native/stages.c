@@ -6,17 +6,16 @@
  * The layer's own plan and schedule run with kernels that are wrapped in a clock, in turns with
  * ones whose operands stay in cache: the output, where every tile is stored to the same place, and
  * the input, where every tile reads the rows of the first.  -c: KiB read between two calls, so that
- * the layer's data is not where the call before left it (0: none).  Prints
- * microseconds of a call, the shares of it that the first stage, the product and all else take,
- * those that are saved with the input and with the output in cache, and the share of the peak of
- * multiply-adds; ../stages.py makes a table of them.  CSEP_ISA chooses the kernels. */
+ * the layer's data is not where the call before left it (0: none).  Prints microseconds of a call,
+ * the shares of it that the first stage, the product and all else take, those that are saved with
+ * the input and with the output in cache, and the share of the peak of multiply-adds; ../stages.py
+ * makes a table of them.  CSEP_ISA chooses the kernels. */
 #define _GNU_SOURCE /* getopt */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/dispatch.h"
 #include "plan/arith.h"
 #include "plan/plan.h"
 #include "plan/schedule.h"
@@ -46,6 +45,8 @@ static void first_stage(const csep_stage_job *job)
         }
         changed.line = lines;
     }
+    if (wrapped.tile_x)
+        changed.ahead = NULL;
     if (wrapped.tile_c && wrapped.stores_c)
         changed.a = wrapped.tile_c;
     const double start = now();

@@ -104,7 +104,8 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
     const double x_pixels = (double)(g->input.batch * g->input.height) * (double)g->input.width;
     s->claim_c = !s->staged && y > l2;
-    s->x_is_far = !s->staged && x_pixels * (double)p->desc.in_channels > l2;
+    const int x_is_far = x_pixels * (double)p->desc.in_channels > l2;
+    s->prefetch_x = !s->staged && (has_product || x_is_far);
     s->threads = choose_threads(p, g, weight_bytes, num_threads);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);

@@ -29,8 +29,8 @@ typedef struct csep_schedule {
     int input_converted; /* staged, but x is to be converted as a whole beforehand */
     int one_image; /* staged, and a tile whose rows are of two images is computed in two parts */
     int panels_outer;
-    int claim_c;  /* y is larger than L2: its lines are asked for before they are stored to */
-    int x_is_far; /* x is larger than L2: without a product, the next tile's is prefetched, too */
+    int claim_c;    /* y is larger than L2: its lines are asked for before they are stored to */
+    int prefetch_x; /* the next tile's input is; without a product, where x is larger than L2 */
     int threads;
 } csep_schedule;
 
