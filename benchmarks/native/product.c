@@ -1,12 +1,13 @@
 /* The micro-kernel of the product by itself: how near the peak it runs with operands at chosen
  * places.
  *
- *     product ROWS K COLUMNS [-o] [-l LDC] [-a KIB] [-b KIB] [-c KIB]
+ *     product ROWS K COLUMNS [-o] [-r] [-l LDC] [-a KIB] [-b KIB] [-c KIB]
  *
  * One job multiplies ROWS x K by K x COLUMNS.  Jobs follow each other over -a KiB of A, -b KiB of B
  * and -c KiB of C (one job's by default, which stays where it fits): more than L1 places that
  * operand in L2, more than L2 in L3 or memory.  -l: elements between rows of C, COLUMNS by default.
- * -o: panels outer, each meets all rows before the next.  CSEP_ISA chooses the kernels.  Prints
+ * -o: panels outer, each meets all rows before the next.  -r: rows of A in one piece, as the pixels
+ * of an image, not in blocks.  CSEP_ISA chooses the kernels.  Prints
  * GFLOP/s and the share of the peak of multiply-adds in registers, the median of rounds in which
  * both take their turns. */
 #define _GNU_SOURCE /* getopt */
@@ -37,10 +38,12 @@ static float *nth(const operands *o, int64_t i) { return o->at + i % o->count * 
 int main(int argc, char **argv)
 {
     int64_t ldc = 0, kib[3] = {0};
-    int panels_outer = 0;
-    for (int option; (option = getopt(argc, argv, "ol:a:b:c:")) != -1;) {
+    int panels_outer = 0, in_place = 0;
+    for (int option; (option = getopt(argc, argv, "orl:a:b:c:")) != -1;) {
         if (option == 'o')
             panels_outer = 1;
+        else if (option == 'r')
+            in_place = 1;
         else if (option == 'l')
             ldc = atoll(optarg);
         else if (option >= 'a' && option <= 'c')
@@ -49,7 +52,7 @@ int main(int argc, char **argv)
             return 2;
     }
     if (argc - optind != 3 || csep_init() != CSEP_OK) {
-        fprintf(stderr, "product ROWS K COLUMNS [-o] [-l LDC] [-a KIB] [-b KIB] [-c KIB]\n");
+        fprintf(stderr, "product ROWS K COLUMNS [-o] [-r] [-l LDC] [-a KIB] [-b KIB] [-c KIB]\n");
         return 2;
     }
     const int64_t rows = atoll(argv[optind]), k = atoll(argv[optind + 1]);
@@ -59,7 +62,8 @@ int main(int argc, char **argv)
     ldc = max64(ldc, columns);
     const operands a = make(rows * round_up(k, vl), kib[0]), b = make(k * padded, kib[1]);
     const operands c = make(rows * ldc, kib[2]), bias = make(padded, 0);
-    csep_pointwise_job job = {.a_step = rows * vl,
+    csep_pointwise_job job = {.a_step = in_place ? vl : rows * vl,
+                              .a_row = in_place ? k : vl,
                               .k = k,
                               .k_total = k,
                               .rows = rows,
@@ -88,8 +92,9 @@ int main(int argc, char **argv)
             peak[round] = spent[round] / reached;
         }
     }
-    printf("%s %lld x %lld x %lld, ldc %lld%s: %.1f GFLOP/s, %.1f %% of the peak\n", kernels->name,
-           (long long)rows, (long long)k, (long long)columns, (long long)ldc,
-           panels_outer ? ", panels outer" : "", median(spent) / 1e9, 100 * median(peak));
+    printf("%s %lld x %lld x %lld, ldc %lld%s%s: %.1f GFLOP/s, %.1f %% of the peak\n",
+           kernels->name, (long long)rows, (long long)k, (long long)columns, (long long)ldc,
+           panels_outer ? ", panels outer" : "", in_place ? ", A in place" : "",
+           median(spent) / 1e9, 100 * median(peak));
     return 0;
 }

@@ -76,8 +76,9 @@ typedef void (*csep_stage_fn)(const csep_stage_job *job);
  * of a[k][row] * b[k][column]: one chain of multiply-adds in that order, whatever the block sizes.
  * With finish, residual is added and the activation applied before the store. */
 typedef struct csep_pointwise_job {
-    const void *a;   /* [block][row][vl]: what the first stage wrote */
-    int64_t a_step;  /* between blocks of a, >= rows * vl */
+    const void *a;   /* what the first stage wrote, or pixels where they lie */
+    int64_t a_step;  /* between blocks of vl channels of a, >= vl */
+    int64_t a_row;   /* between rows of a block, >= min(k, vl) */
     int64_t k;       /* depth of this product, >= 1: channels in a ... */
     int64_t k_first; /* ... which are B's rows k_first .. k_first + k - 1 of k_total; k_first is a
                       * multiple of vl */

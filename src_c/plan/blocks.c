@@ -104,6 +104,20 @@ int64_t csep_packed_panels(const csep_plan *p)
     return max64(BYTES_TOGETHER / (p->panel_vectors * p->kernels->vl * p->kernels->size), 1);
 }
 
+int csep_reads_in_place(const csep_plan *p, const csep_geometry *g, int staged)
+{
+    enum { SETS_BYTES = 4096 }; /* L1 has as many ways as it has such parts, on any x86 */
+    if (!csep_is_pointwise(&p->desc, g))
+        return 0;
+    const int64_t channels = staged ? p->depth : p->desc.in_channels;
+    const int64_t ways = l1() / SETS_BYTES, mr = p->kernels->mr[p->panel_vectors];
+    int64_t places = SETS_BYTES; /* greatest power of two in the distance of two pixels */
+    while (channels * p->kernels->size % places)
+        places /= 2;
+    const int64_t lines_of_a_set = ceil_div(mr * places, SETS_BYTES);
+    return lines_of_a_set <= ways / 2;
+}
+
 /* Rows of these panels that fit into the room for packed ones: whole vectors of K, so that a part
  * of A begins at a channel block. */
 static int64_t rows_packed(const csep_plan *p)

@@ -20,6 +20,10 @@ int64_t csep_staged_input_bytes(const csep_plan *plan, const csep_geometry *geom
 int64_t csep_staged_output_bytes(const csep_plan *plan, const csep_schedule *schedule,
                                  csep_extent tile, int64_t group);
 
+/* Whether a product may read its input where it lies: a pointwise one whose pixels are not so far
+ * apart that those of a micro-tile push each other out of L1. */
+int csep_reads_in_place(const csep_plan *plan, const csep_geometry *geometry, int staged);
+
 /* Scratch for the rows of panels that are packed during the product; 0 for other forms. */
 int64_t csep_packed_bytes(const csep_plan *plan);
 

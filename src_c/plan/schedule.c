@@ -71,7 +71,8 @@ static void lay_out(const csep_plan *p, const csep_geometry *g, csep_extent tile
 
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile.rows * tile.columns | 1) * vl;
-    const int64_t a = p->form == CSEP_NO_PRODUCT ? 0 : s->a_step * (s->depth_chunk / vl) * size;
+    const int stored = p->form != CSEP_NO_PRODUCT && !s->in_place;
+    const int64_t a = stored ? s->a_step * (s->depth_chunk / vl) * size : 0;
     s->packed_at = round_up(a, ALIGNMENT);
     s->input_at = s->packed_at + csep_packed_bytes(p);
     s->scratch_bytes = s->input_at;
@@ -100,6 +101,7 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->panels_outer = p->form != CSEP_UNPACKED &&
                       weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
+    s->in_place = csep_reads_in_place(p, g, s->staged);
     const double l2 = (double)csep_cache_sizes().l2 / p->kernels->size;
     const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
     const double x_pixels = (double)(g->input.batch * g->input.height) * (double)g->input.width;

@@ -56,6 +56,13 @@ static inline int csep_is_flat(const csep_conv_desc *d, int64_t vl)
            2 * d->in_channels <= vl;
 }
 
+/* An ordinary convolution in which each output pixel takes the input pixel at its own place. */
+static inline int csep_is_pointwise(const csep_conv_desc *d, const csep_geometry *g)
+{
+    return d->kind == CSEP_CONV && d->kernel_h == 1 && d->kernel_w == 1 && g->rows.step == 1 &&
+           g->columns.step == 1 && g->out_h == g->input.height && g->out_w == g->input.width;
+}
+
 /* K, the channels of the first stage, of one group. */
 static inline int64_t csep_depth(const csep_conv_desc *d)
 {

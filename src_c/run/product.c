@@ -9,9 +9,21 @@
 #include "run/first_stage.h"
 #include "run/staging.h"
 
-/* The first stage of a tile for K channels first .. first + depth - 1 of a group, into scratch as
- * A.
- */
+/* A for K channels first .. first + depth - 1 of a group, where the caller's or the staged pixels
+ * are it. */
+static void find_a(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
+                   char *scratch, csep_pointwise_job *product)
+{
+    const csep_plan *p = c->plan;
+    const csep_source source = csep_find_source(c, t, group, 0, p->depth, scratch);
+    const int64_t row = t->row - source.first_row, column = t->column - source.first_column;
+    const int64_t pixel = row * source.columns + column;
+    product->a = at(source.x, pixel * source.channels + first, p->kernels->size);
+    product->a_step = p->kernels->vl;
+    product->a_row = source.channels;
+}
+
+/* The first stage of a tile for these channels, into scratch as A. */
 static void fill_a(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
                    int64_t depth, char *scratch)
 {
@@ -110,6 +122,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
     csep_pointwise_job job = {
         .a = scratch,
         .a_step = s->a_step,
+        .a_row = p->kernels->vl,
         .rows = csep_tile_pixels(t),
         .k_total = p->depth,
         .b = at(p->product, first_weight, size),
@@ -135,7 +148,10 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         job.k = min64(p->depth - k, s->depth_chunk);
         job.k_first = k;
         job.finish = k + job.k == p->depth;
-        fill_a(c, t, group, k, job.k, scratch);
+        if (s->in_place)
+            find_a(c, t, group, k, scratch, &job);
+        else
+            fill_a(c, t, group, k, job.k, scratch);
         if (p->form == CSEP_PACKED_IN_PRODUCT)
             pack_and_multiply(c, job, scratch + s->packed_at);
         else

@@ -393,11 +393,14 @@ static void pointwise(void)
     const int64_t padded = blocks_of(j.columns) * vl;
     j.b_step = draw(0, 2) ? 0 : padded + draw(0, 5);
     j.panels_outer = !j.b_step && draw(0, 1);
-    j.a_step = j.rows * vl + draw(0, 2) * vl;
+    const int in_place = (int)draw(0, 1);
+    j.a_row = in_place ? j.k + draw(0, 5) : vl;
+    j.a_step = in_place ? vl : j.rows * vl + draw(0, 2) * vl;
     j.ldc = j.columns + draw(0, 5);
     const int64_t b_count = j.b_step ? (j.k_total - 1) * j.b_step + padded : j.k_total * padded;
     const int64_t c_count = (j.rows - 1) * j.ldc + j.columns;
-    guarded a = any_array(real, (blocks_of(j.k) - 1) * j.a_step + j.rows * vl);
+    const int64_t last_row = (blocks_of(j.k) - 1) * j.a_step + (j.rows - 1) * j.a_row;
+    guarded a = any_array(real, last_row + j.k - (blocks_of(j.k) - 1) * vl);
     guarded b = any_array(real, b_count), bias = any_array(real, padded);
     guarded slopes = any_array(real, padded);
     guarded c = any_array(real, c_count), residual = any_array(real, c_count);
@@ -422,7 +425,7 @@ static void pointwise(void)
         if (column < j.columns) {
             sum = j.bias ? get(real, bias.data, column) : sum;
             for (int64_t k = 0; k < j.k; k++)
-                sum = fma_of(get(real, a.data, k / vl * j.a_step + row * vl + k % vl),
+                sum = fma_of(get(real, a.data, k / vl * j.a_step + row * j.a_row + k % vl),
                              b_value(&j, j.k_first + k, column), sum);
             if (j.finish && j.residual)
                 sum = plus(sum, get(real, residual.data, i));
@@ -474,6 +477,7 @@ static void approximations(void)
         put(real, v, i, (double)draw(-12000000, 12000000) / 1e6);
     const csep_pointwise_job job = {.a = zero,
                                     .a_step = vl,
+                                    .a_row = vl,
                                     .k = 1,
                                     .k_total = 1,
                                     .rows = 1,

@@ -1,8 +1,8 @@
 /* Pointwise (GEMM) micro-kernels, written once in the vector vocabulary.
  *
- * A tile is MR rows by NV vectors of C, held in registers over the whole depth.  A is stored in
- * channel blocks [k / VL][row][VL], so all MR rows lie at constant offsets from one pointer; B is
- * packed so that its NV vectors of a depth step follow each other.
+ * A tile is MR rows by NV vectors of C, held in registers over the whole depth.  A lies in blocks
+ * of VL channels: those the first stage wrote, [k / VL][row][VL], or the caller's pixels as they
+ * are.  B is packed so that its NV vectors of a depth step follow each other.
  *
  * Every element of C is a chain of fused multiply-adds from the bias through k = 0, 1, 2, ...: the
  * same bits whatever the tile.
@@ -18,7 +18,7 @@
 
 typedef struct tile_job {
     const real *a;
-    int64_t a_step;
+    int64_t a_step, a_row;
     int64_t k;
     const real *b;
     int64_t b_step;
@@ -34,8 +34,11 @@ typedef struct tile_job {
     const real *slopes;                /* of this panel, like bias */
 } tile_job;
 
-INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const real *b, const int MR,
-                    const int NV)
+/* Rows of A that one pointer serves: the processor adds once and twice a step by itself. */
+enum { ROWS_A_POINTER = 3, A_POINTERS = (MAX_MR + ROWS_A_POINTER - 1) / ROWS_A_POINTER };
+
+INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *const *a, int64_t a_row,
+                    int64_t k, const real *b, const int MR, const int NV)
 {
     vec bv[CSEP_MAX_PANEL_VECTORS];
     UNROLL
@@ -43,7 +46,7 @@ INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *a, const rea
         bv[v] = v_load(b + v * VL);
     UNROLL
     for (int r = 0; r < MR; r++) {
-        const vec s = v_broadcast(a + r * VL);
+        const vec s = v_broadcast(a[r / ROWS_A_POINTER] + k + r % ROWS_A_POINTER * a_row);
         UNROLL
         for (int v = 0; v < NV; v++)
             acc[r][v] = v_fma(s, bv[v], acc[r][v]);
@@ -103,7 +106,11 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
         }
     }
 
-    const real *a = t->a;
+    const int64_t a_row = t->a_row;
+    const real *a[A_POINTERS];
+    UNROLL
+    for (int r = 0; r < MR; r += ROWS_A_POINTER)
+        a[r / ROWS_A_POINTER] = t->a + r * a_row;
     const real *b = t->b;
     const int64_t b_step = STRIDED ? t->b_step : NV * VL;
     const char *ahead = t->ahead->at;
@@ -115,14 +122,16 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
             ahead += STRIDED ? t->ahead->step : LINE_BYTES;
         }
         for (int kk = 0; kk < VL; kk += 2) {
-            pw_step(acc, a + kk, b, MR, NV);
-            pw_step(acc, a + kk + 1, b + b_step, MR, NV);
+            pw_step(acc, a, a_row, kk, b, MR, NV);
+            pw_step(acc, a, a_row, kk + 1, b + b_step, MR, NV);
             b += 2 * b_step;
         }
-        a += t->a_step;
+        UNROLL
+        for (int r = 0; r < MR; r += ROWS_A_POINTER)
+            a[r / ROWS_A_POINTER] += t->a_step;
     }
     for (int64_t kk = 0; kk < t->k % VL; kk++) {
-        pw_step(acc, a + kk, b, MR, NV);
+        pw_step(acc, a, a_row, kk, b, MR, NV);
         b += b_step;
     }
     if (t->finish)
@@ -201,8 +210,9 @@ static tile_job pw_first_tile(const csep_pointwise_job *job, int64_t panel, int6
     const int64_t corner = row * job->ldc + column;
     const real *b = job->b, *bias = job->bias, *residual = job->residual, *slopes = job->slopes;
     return (tile_job){
-        .a = (const real *)job->a + row * VL,
+        .a = (const real *)job->a + row * job->a_row,
         .a_step = job->a_step,
+        .a_row = job->a_row,
         .k = job->k,
         .b = job->b_step ? b + column + job->k_first * job->b_step
                          : b + column * job->k_total + job->k_first * own,
@@ -239,7 +249,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, prefetch *ahe
     for (int64_t i = 0; i < tiles; i++) {
         const int rows = (int)(shorter + (i < taller));
         run(rows, &t);
-        t.a += rows * VL;
+        t.a += rows * t.a_row;
         t.c += rows * job->ldc;
         if (t.residual)
             t.residual += rows * job->ldc;
@@ -302,7 +312,7 @@ static void pointwise(const csep_pointwise_job *job)
 {
     REQUIRE(job->rows >= 1 && job->k >= 1 && job->columns >= 1);
     REQUIRE(job->k_first % VL == 0 && job->k_first + job->k <= job->k_total);
-    REQUIRE(job->a_step >= job->rows * VL);
+    REQUIRE(job->a_step >= VL && job->a_row >= (job->k < VL ? job->k : VL));
     REQUIRE(job->panel_vectors >= 1 && job->panel_vectors <= CSEP_MAX_PANEL_VECTORS);
     REQUIRE(!(job->panels_outer && job->b_step));
     const int64_t width = job->panel_vectors * VL;
