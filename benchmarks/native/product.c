@@ -67,6 +67,8 @@ int main(int argc, char **argv)
                               .k = k,
                               .k_total = k,
                               .rows = rows,
+                              .lines = 1,
+                              .taps = 1,
                               .bias = bias.at,
                               .ldc = ldc,
                               .columns = columns,

@@ -2,8 +2,22 @@
 #ifndef CSEP_ISA_COMPILER_H
 #define CSEP_ISA_COMPILER_H
 
+#include <stdint.h>
+
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
+
+/* The same value, of which the compiler knows nothing: it cannot compute with it beforehand. */
+INLINE int64_t opaque(int64_t n)
+{
+    __asm__("" : "+r"(n));
+    return n;
+}
+INLINE const void *opaque_pointer(const void *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
 
 /* Before a loop whose bounds are constant once the function is inlined: accumulators held in
  * arrays become registers only when such loops are unrolled completely. */

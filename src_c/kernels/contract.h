@@ -73,17 +73,20 @@ typedef void (*csep_stage_fn)(const csep_stage_job *job);
 /* The pointwise product: rows of C = A * B over a range of panels.
  *
  * c[row][column] = bias[column] (or c itself, where bias is NULL) + the sum over k = 0, 1, 2, ...
- * of a[k][row] * b[k][column]: one chain of multiply-adds in that order, whatever the block sizes.
+ * of a[row][k] * b[k][column]: one chain of multiply-adds in that order, whatever the block sizes.
  * With finish, residual is added and the activation applied before the store. */
 typedef struct csep_pointwise_job {
     const void *a;   /* what the first stage wrote, or pixels where they lie */
     int64_t a_step;  /* between blocks of vl channels of a, >= vl */
-    int64_t a_row;   /* between rows of a block, >= min(k, vl) */
-    int64_t k;       /* depth of this product, >= 1: channels in a ... */
-    int64_t k_first; /* ... which are B's rows k_first .. k_first + k - 1 of k_total; k_first is a
-                      * multiple of vl */
+    int64_t a_row;   /* between rows of a block */
+    int64_t a_line;  /* between lines */
+    int64_t rows;    /* of a line, >= 1 */
+    int64_t lines;   /* >= 1; C's rows follow each other from line to line */
+    int64_t a_tap;   /* between taps: the depth of this product is k channels from each of ... */
+    int64_t taps;    /* ... so many places in a row of a, one after the other, >= 1 */
+    int64_t k;       /* >= 1 */
+    int64_t k_first; /* they are B's rows from k_first on, of k_total; a multiple of vl */
     int64_t k_total;
-    int64_t rows;     /* >= 1 */
     const void *b;    /* panels one after the other, [k_total][vectors * vl] each; or, ... */
     int64_t b_step;   /* ... if not 0, rows of whole vectors so far apart */
     const void *bias; /* padded to whole vectors; NULL to add to what c holds */

@@ -9,8 +9,9 @@ typedef struct csep_extent {
     int64_t rows, columns;
 } csep_extent;
 
-/* Chooses the extent of a tile and, in the schedule, depth_chunk, rows_packed, group and
- * input_converted.  rows, panels, splits, staged and panels_outer are set before. */
+/* Chooses the extent of a tile and, in the schedule, depth_chunk, rows_packed, group,
+ * input_converted, in_place and window_copied.  rows, panels, splits, staged and panels_outer are
+ * set before. */
 csep_extent csep_choose_blocks(const csep_plan *plan, const csep_geometry *geometry,
                                csep_schedule *schedule);
 
@@ -20,9 +21,8 @@ int64_t csep_staged_input_bytes(const csep_plan *plan, const csep_geometry *geom
 int64_t csep_staged_output_bytes(const csep_plan *plan, const csep_schedule *schedule,
                                  csep_extent tile, int64_t group);
 
-/* Whether a product may read its input where it lies: a pointwise one whose pixels are not so far
- * apart that those of a micro-tile push each other out of L1. */
-int csep_reads_in_place(const csep_plan *plan, const csep_geometry *geometry, int staged);
+/* Of an ordinary convolution: the input under a tile, with its padding. */
+int64_t csep_window_bytes(const csep_plan *plan, const csep_geometry *geometry, csep_extent tile);
 
 /* Scratch for the rows of panels that are packed during the product; 0 for other forms. */
 int64_t csep_packed_bytes(const csep_plan *plan);

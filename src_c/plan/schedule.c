@@ -67,7 +67,8 @@ static void lay_out(const csep_plan *p, const csep_geometry *g, csep_extent tile
     s->row_tiles = min64(s->rows, round_up(ceil_div(s->rows, tile.rows), sharers));
     tile.rows = ceil_div(s->rows, s->row_tiles);
     tile.columns = ceil_div(g->out_w, s->column_tiles);
-    s->one_image = s->staged && tile.rows <= g->out_h;
+    s->one_image =
+        (s->staged || (s->in_place && !csep_is_pointwise(&p->desc, g))) && tile.rows <= g->out_h;
 
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile.rows * tile.columns | 1) * vl;
@@ -75,7 +76,8 @@ static void lay_out(const csep_plan *p, const csep_geometry *g, csep_extent tile
     const int64_t a = stored ? s->a_step * (s->depth_chunk / vl) * size : 0;
     s->packed_at = round_up(a, ALIGNMENT);
     s->input_at = s->packed_at + csep_packed_bytes(p);
-    s->scratch_bytes = s->input_at;
+    const int64_t window = s->window_copied ? csep_window_bytes(p, g, tile) : 0;
+    s->scratch_bytes = s->input_at + round_up(window, ALIGNMENT);
     if (s->staged) {
         const int64_t output = round_up(csep_staged_output_bytes(p, s, tile, s->group), ALIGNMENT);
         const int64_t input =
@@ -101,7 +103,6 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->panels_outer = p->form != CSEP_UNPACKED &&
                       weight_bytes / p->groups > csep_cache_sizes().l2 / CSEP_L2_PART_FOR_WEIGHTS;
     s->staged = csep_is_converted(&p->desc, g);
-    s->in_place = csep_reads_in_place(p, g, s->staged);
     const double l2 = (double)csep_cache_sizes().l2 / p->kernels->size;
     const double y = (double)s->rows * (double)g->out_w * (double)p->desc.out_channels;
     const double x_pixels = (double)(g->input.batch * g->input.height) * (double)g->input.width;

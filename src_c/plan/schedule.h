@@ -27,8 +27,10 @@ typedef struct csep_schedule {
     int64_t packed_at, input_at, output_at, residual_at, scratch_bytes;
     int staged;
     int input_converted; /* staged, but x is to be converted as a whole beforehand */
-    int in_place;  /* the first stage copies nothing: the product reads pixels where they lie */
-    int one_image; /* staged, and a tile whose rows are of two images is computed in two parts */
+    /* The product reads pixels, where they lie or, for a tile of an ordinary convolution, in a copy
+     * of the input under it, with zeros for its padding. */
+    int in_place, window_copied;
+    int one_image; /* a tile whose rows are of two images is computed in two parts */
     int panels_outer;
     int claim_c;    /* y is larger than L2: its lines are asked for before they are stored to */
     int prefetch_x; /* the next tile's input is; without a product, where x is larger than L2 */

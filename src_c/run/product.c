@@ -8,11 +8,11 @@
 #include "plan/sizes.h"
 #include "run/first_stage.h"
 #include "run/staging.h"
+#include "run/window.h"
 
-/* A for K channels first .. first + depth - 1 of a group, where the caller's or the staged pixels
- * are it. */
-static void find_a(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
-                   char *scratch, csep_pointwise_job *product)
+/* A for channels of a group from `first` on, where the caller's or the staged pixels are it. */
+static void find_pixels(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
+                        char *scratch, csep_pointwise_job *product)
 {
     const csep_plan *p = c->plan;
     const csep_source source = csep_find_source(c, t, group, 0, p->depth, scratch);
@@ -124,6 +124,8 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         .a_step = s->a_step,
         .a_row = p->kernels->vl,
         .rows = csep_tile_pixels(t),
+        .lines = 1,
+        .taps = 1,
         .k_total = p->depth,
         .b = at(p->product, first_weight, size),
         .b_step = p->form == CSEP_UNPACKED ? co : 0,
@@ -148,8 +150,10 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         job.k = min64(p->depth - k, s->depth_chunk);
         job.k_first = k;
         job.finish = k + job.k == p->depth;
-        if (s->in_place)
-            find_a(c, t, group, k, scratch, &job);
+        if (s->in_place && csep_is_pointwise(&p->desc, c->geometry))
+            find_pixels(c, t, group, k, scratch, &job);
+        else if (s->in_place)
+            csep_find_window(c, t, group, scratch, &job);
         else
             fill_a(c, t, group, k, job.k, scratch);
         if (p->form == CSEP_PACKED_IN_PRODUCT)

@@ -379,28 +379,43 @@ static double b_value(const csep_pointwise_job *j, int64_t k, int64_t column)
     return get(real, j->b, panel * width * j->k_total + k * own + column % width);
 }
 
+/* Row of A, counted through the lines, and channel, counted through the taps. */
+static double a_value(const csep_pointwise_job *j, int64_t row, int64_t k)
+{
+    const int64_t start =
+        row / j->rows * j->a_line + row % j->rows * j->a_row + k / j->k * j->a_tap;
+    return get(real, j->a, start + k % j->k / vl * j->a_step + k % j->k % vl);
+}
+
 static void pointwise(void)
 {
     const int64_t most_rows = 3 * kernels->mr[1];
     csep_pointwise_job j = {.rows = draw(1, most_rows),
+                            .lines = draw(1, 3),
+                            .taps = draw(0, 1) ? 1 : draw(1, 4),
                             .k = draw(1, 4 * vl),
                             .k_first = draw(0, 2) * vl,
                             .columns = draw(1, 5 * vl),
                             .panel_vectors = draw(1, CSEP_MAX_PANEL_VECTORS),
                             .finish = (int)draw(0, 1),
                             .activation = any_activation()};
-    j.k_total = j.k_first + j.k + draw(0, vl);
+    const int64_t depth = j.taps * j.k;
+    j.k_total = j.k_first + depth + draw(0, vl);
     const int64_t padded = blocks_of(j.columns) * vl;
     j.b_step = draw(0, 2) ? 0 : padded + draw(0, 5);
     j.panels_outer = !j.b_step && draw(0, 1);
     const int in_place = (int)draw(0, 1);
-    j.a_row = in_place ? j.k + draw(0, 5) : vl;
+    j.a_row = in_place ? draw(1, 2 * vl) : vl; /* rows may overlap */
     j.a_step = in_place ? vl : j.rows * vl + draw(0, 2) * vl;
+    j.a_line = draw(0, 2) * j.a_row;
+    j.a_tap = draw(0, 2) * j.a_row;
     j.ldc = j.columns + draw(0, 5);
+    const int64_t rows = j.lines * j.rows;
     const int64_t b_count = j.b_step ? (j.k_total - 1) * j.b_step + padded : j.k_total * padded;
-    const int64_t c_count = (j.rows - 1) * j.ldc + j.columns;
-    const int64_t last_row = (blocks_of(j.k) - 1) * j.a_step + (j.rows - 1) * j.a_row;
-    guarded a = any_array(real, last_row + j.k - (blocks_of(j.k) - 1) * vl);
+    const int64_t c_count = (rows - 1) * j.ldc + j.columns;
+    const int64_t before_last = (j.rows - 1) * j.a_row + (j.lines - 1) * j.a_line +
+                                (j.taps - 1) * j.a_tap + (blocks_of(j.k) - 1) * (j.a_step - vl);
+    guarded a = any_array(real, before_last + j.k);
     guarded b = any_array(real, b_count), bias = any_array(real, padded);
     guarded slopes = any_array(real, padded);
     guarded c = any_array(real, c_count), residual = any_array(real, c_count);
@@ -424,9 +439,8 @@ static void pointwise(void)
         double sum = get(real, before, i);
         if (column < j.columns) {
             sum = j.bias ? get(real, bias.data, column) : sum;
-            for (int64_t k = 0; k < j.k; k++)
-                sum = fma_of(get(real, a.data, k / vl * j.a_step + row * j.a_row + k % vl),
-                             b_value(&j, j.k_first + k, column), sum);
+            for (int64_t k = 0; k < depth; k++)
+                sum = fma_of(a_value(&j, row, k), b_value(&j, j.k_first + k, column), sum);
             if (j.finish && j.residual)
                 sum = plus(sum, get(real, residual.data, i));
             sum = j.finish ? activate(j.activation, j.slopes, column, sum) : sum;
@@ -481,6 +495,8 @@ static void approximations(void)
                                     .k = 1,
                                     .k_total = 1,
                                     .rows = 1,
+                                    .lines = 1,
+                                    .taps = 1,
                                     .b = zero,
                                     .bias = v,
                                     .c = c,
