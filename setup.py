@@ -51,11 +51,13 @@ HEADERS = [name for name in C_FILES if name.endswith(".h")]
 KERNELS = "src_c/kernels/instance.c"  # compiled once for each vocabulary
 
 # Folder and compiler flags of each instruction set: isa/<folder>/<name>_<type>.h is its vocabulary.
-INSTRUCTION_SETS = {"generic": ("generic", [])}
+# Loops that have to be unrolled say so themselves.  Measured: -Os makes the generic kernels two thirds
+# as large and no slower, -O2 the AVX-512 ones a tenth smaller; AVX2 loses 2 to 5 % with it.
+INSTRUCTION_SETS = {"generic": ("generic", ["-Os"])}
 if X86:
     INSTRUCTION_SETS |= {
         "avx2": ("x86", ["-mavx2", "-mfma", "-mf16c"]),
-        "avx512": ("x86", ["-mavx512f", "-mfma"]),
+        "avx512": ("x86", ["-O2", "-mavx512f", "-mfma"]),
     }
 
 

@@ -72,10 +72,8 @@ INLINE void v_store_f16(uint16_t *p, vec v)
 }
 INLINE vec v_load_bf16(const uint16_t *p)
 {
-    vec v;
-    for (int i = 0; i < VL; i++)
-        v[i] = float_of((uint32_t)p[i] << 16);
-    return v;
+    return (vec){float_of((uint32_t)p[0] << 16), float_of((uint32_t)p[1] << 16),
+                 float_of((uint32_t)p[2] << 16), float_of((uint32_t)p[3] << 16)};
 }
 INLINE void v_store_bf16(uint16_t *p, vec v)
 {
