@@ -9,10 +9,11 @@ static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t round_up(int64_t a, int64_t to) { return ceil_div(a, to) * to; }
 
-/* Where part i of n begins when count things are dealt evenly. */
+/* Where part i of n begins when count things are dealt evenly: also the first n / 2 parts together,
+ * or any other run of them, are as many things as the others, to within one.  n below 2^31. */
 static inline int64_t share(int64_t count, int64_t i, int64_t n)
 {
-    return i * (count / n) + min64(i, count % n);
+    return count / n * i + count % n * i / n;
 }
 
 /* An element's address. */
