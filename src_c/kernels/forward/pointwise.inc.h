@@ -33,11 +33,26 @@ typedef struct tile_job {
     const real *slopes;                /* of this panel, like bias */
 } tile_job;
 
-/* Rows of A that one pointer serves: the processor adds once and twice a step by itself. */
+/* Where the MR rows of A lie.  Blocks of the first stage: VL apart, so one pointer serves them all.
+ * Otherwise a pointer serves three rows: the processor adds once and twice a step by itself. */
 enum { ROWS_A_POINTER = 3, A_POINTERS = (MAX_MR + ROWS_A_POINTER - 1) / ROWS_A_POINTER };
 
+INLINE const real *pw_row(const real *const *a, int64_t a_row, const int r, const int GENERAL)
+{
+    return GENERAL ? a[r / ROWS_A_POINTER] + r % ROWS_A_POINTER * a_row : a[0] + r * VL;
+}
+
+/* Moves all pointers on. */
+INLINE void pw_advance(const real **a, int64_t step, const int MR, const int GENERAL)
+{
+    UNROLL
+    for (int r = 0; r < MR; r += ROWS_A_POINTER)
+        if (GENERAL || r == 0)
+            a[r / ROWS_A_POINTER] += step;
+}
+
 INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *const *a, int64_t a_row,
-                    int64_t k, const real *b, const int MR, const int NV)
+                    int64_t k, const real *b, const int MR, const int NV, const int GENERAL)
 {
     vec bv[CSEP_MAX_PANEL_VECTORS];
     UNROLL
@@ -45,7 +60,7 @@ INLINE void pw_step(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const real *const *a, in
         bv[v] = v_load(b + v * VL);
     UNROLL
     for (int r = 0; r < MR; r++) {
-        const vec s = v_broadcast(a[r / ROWS_A_POINTER] + k + r % ROWS_A_POINTER * a_row);
+        const vec s = v_broadcast(pw_row(a, a_row, r, GENERAL) + k);
         UNROLL
         for (int v = 0; v < NV; v++)
             acc[r][v] = v_fma(s, bv[v], acc[r][v]);
@@ -80,14 +95,10 @@ INLINE void pw_claim(const tile_job *t, const int MR, const int NV)
     }
 }
 
-/* STRIDED: B's rows are b_step apart, and so are the pieces ahead.  Otherwise both are in one
- * piece, which saves the registers that 8 % of the speed with AVX2 hung on. */
-INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STRIDED)
+/* The sums begin with the bias, or where an earlier part of the depth ended. */
+INLINE void pw_start(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
+                     const int NV)
 {
-    vec acc[MAX_MR][CSEP_MAX_PANEL_VECTORS];
-
-    if (t->claim_c)
-        pw_claim(t, MR, NV);
     UNROLL
     for (int v = 0; v < NV; v++) {
         if (t->bias) {
@@ -104,46 +115,11 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
             }
         }
     }
+}
 
-    const int64_t a_step = t->a_step, k = t->k;
-    const int64_t b_step = STRIDED ? t->b_step : NV * VL;
-    const real *first = t->a, *b = t->b;
-    const char *ahead = t->ahead->at;
-    int64_t taps = t->taps;
-    do { /* opaque: else sums of a_row and k are kept in memory, 3 to 7 % of K = 32 with AVX2 */
-        const int64_t a_row = opaque(t->a_row);
-        const real *a[A_POINTERS];
-        UNROLL
-        for (int r = 0; r < MR; r += ROWS_A_POINTER)
-            a[r / ROWS_A_POINTER] = first + r * a_row;
-        first = opaque_pointer(first);
-        for (int64_t block = k / VL; block > 0; block--) {
-            for (int i = 0; i < t->ahead->per_turn; i++) {
-                v_prefetch_l2(ahead);
-                for (int l = LINE_BYTES; STRIDED && l < NV * VL * (int)sizeof(real);
-                     l += LINE_BYTES)
-                    v_prefetch_l2(ahead + l);
-                ahead += STRIDED ? t->ahead->step : LINE_BYTES;
-            }
-            for (int kk = 0; kk < VL; kk += 2) {
-                const int64_t row = opaque(a_row);
-                pw_step(acc, a, row, kk, b, MR, NV);
-                pw_step(acc, a, row, kk + 1, b + b_step, MR, NV);
-                b += 2 * b_step;
-            }
-            UNROLL
-            for (int r = 0; r < MR; r += ROWS_A_POINTER)
-                a[r / ROWS_A_POINTER] += a_step;
-        }
-        for (int64_t kk = 0; kk < k % VL; kk++) {
-            pw_step(acc, a, a_row, kk, b, MR, NV);
-            b += b_step;
-        }
-        first += t->a_tap;
-    } while (--taps);
-    if (t->finish)
-        pw_finish(t, acc, MR, NV);
-
+INLINE void pw_store(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
+                     const int NV)
+{
     const int whole = t->last_lanes == VL;
     real *const last = t->c + (NV - 1) * VL;
     UNROLL
@@ -163,44 +139,101 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int STR
     }
 }
 
+/* GENERAL: B's rows are b_step apart, rows of A a_row, and there may be several taps.  Otherwise
+ * all that is known: with AVX2, K = 10 runs 10 % faster for it, K = 128 3 %.
+ *
+ * opaque: else the compiler keeps sums of a_row and k in memory, 3 to 7 % of K = 32 with AVX2. */
+INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int GENERAL)
+{
+    vec acc[MAX_MR][CSEP_MAX_PANEL_VECTORS];
+    if (t->claim_c)
+        pw_claim(t, MR, NV);
+    pw_start(t, acc, MR, NV);
+
+    const int64_t a_step = t->a_step, k = t->k;
+    const int64_t b_step = GENERAL ? opaque(t->b_step) : NV * VL;
+    const real *first = t->a, *b = t->b;
+    const char *ahead = t->ahead->at;
+    int64_t taps = GENERAL ? t->taps : 1;
+    do {
+        const int64_t a_row = GENERAL ? opaque(t->a_row) : VL;
+        const real *a[A_POINTERS];
+        UNROLL
+        for (int r = 0; r < MR; r += ROWS_A_POINTER)
+            a[r / ROWS_A_POINTER] = first + r * a_row;
+        if (GENERAL)
+            first = opaque_pointer(first);
+        for (int64_t block = k / VL; block > 0; block--) {
+            for (int i = 0; i < t->ahead->per_turn; i++) {
+                v_prefetch_l2(ahead);
+                for (int l = LINE_BYTES; GENERAL && l < t->ahead->piece; l += LINE_BYTES)
+                    v_prefetch_l2(ahead + l);
+                ahead += GENERAL ? t->ahead->step : LINE_BYTES;
+            }
+            for (int kk = 0; kk < VL; kk += 2) {
+                const int64_t row = GENERAL ? opaque(a_row) : VL;
+                pw_step(acc, a, row, kk, b, MR, NV, GENERAL);
+                pw_step(acc, a, row, kk + 1, b + b_step, MR, NV, GENERAL);
+                b += 2 * b_step;
+                if (GENERAL)
+                    b = opaque_pointer(b);
+            }
+            pw_advance(a, a_step, MR, GENERAL);
+        }
+        for (int64_t kk = 0; kk < k % VL; kk++) {
+            pw_step(acc, a, a_row, kk, b, MR, NV, GENERAL);
+            b += b_step;
+        }
+        first += GENERAL ? t->a_tap : 0;
+    } while (GENERAL && --taps);
+    if (t->finish)
+        pw_finish(t, acc, MR, NV);
+    pw_store(t, acc, MR, NV);
+}
+
 /* The bound is a constant of the instruction set: cases above it compile to nothing. */
-#define PW_CASE(n, bound, vectors, strided)                                                        \
+#define PW_CASE(n, bound, vectors, general)                                                        \
     case n:                                                                                        \
         if (n <= bound)                                                                            \
-            pw_tile(t, n <= bound ? n : 1, vectors, strided);                                      \
+            pw_tile(t, n <= bound ? n : 1, vectors, general);                                      \
         break;
-#define PW_SWITCH(rows, bound, vectors, strided)                                                   \
+#define PW_SWITCH(rows, bound, vectors, general)                                                   \
     switch (rows) {                                                                                \
-        PW_CASE(1, bound, vectors, strided)                                                        \
-        PW_CASE(2, bound, vectors, strided)                                                        \
-        PW_CASE(3, bound, vectors, strided)                                                        \
-        PW_CASE(4, bound, vectors, strided)                                                        \
-        PW_CASE(5, bound, vectors, strided)                                                        \
-        PW_CASE(6, bound, vectors, strided)                                                        \
-        PW_CASE(7, bound, vectors, strided)                                                        \
-        PW_CASE(8, bound, vectors, strided)                                                        \
-        PW_CASE(9, bound, vectors, strided)                                                        \
-        PW_CASE(10, bound, vectors, strided)                                                       \
-        PW_CASE(11, bound, vectors, strided)                                                       \
-        PW_CASE(12, bound, vectors, strided)                                                       \
-        PW_CASE(13, bound, vectors, strided)                                                       \
-        PW_CASE(14, bound, vectors, strided)                                                       \
+        PW_CASE(1, bound, vectors, general)                                                        \
+        PW_CASE(2, bound, vectors, general)                                                        \
+        PW_CASE(3, bound, vectors, general)                                                        \
+        PW_CASE(4, bound, vectors, general)                                                        \
+        PW_CASE(5, bound, vectors, general)                                                        \
+        PW_CASE(6, bound, vectors, general)                                                        \
+        PW_CASE(7, bound, vectors, general)                                                        \
+        PW_CASE(8, bound, vectors, general)                                                        \
+        PW_CASE(9, bound, vectors, general)                                                        \
+        PW_CASE(10, bound, vectors, general)                                                       \
+        PW_CASE(11, bound, vectors, general)                                                       \
+        PW_CASE(12, bound, vectors, general)                                                       \
+        PW_CASE(13, bound, vectors, general)                                                       \
+        PW_CASE(14, bound, vectors, general)                                                       \
     }
 
 typedef void (*tile_fn)(int rows, const tile_job *t);
 static void pw_tile_1(int rows, const tile_job *t) { PW_SWITCH(rows, MR_1, 1, 0) }
 static void pw_tile_2(int rows, const tile_job *t) { PW_SWITCH(rows, MR_2, 2, 0) }
-static void pw_strided_1(int rows, const tile_job *t) { PW_SWITCH(rows, MR_1, 1, 1) }
-static void pw_strided_2(int rows, const tile_job *t) { PW_SWITCH(rows, MR_2, 2, 1) }
+static void pw_general_1(int rows, const tile_job *t) { PW_SWITCH(rows, MR_1, 1, 1) }
+static void pw_general_2(int rows, const tile_job *t) { PW_SWITCH(rows, MR_2, 2, 1) }
 #undef PW_SWITCH
 #undef PW_CASE
 
-/* By b_step != 0 and the panel's vectors. */
+/* By what a job needs and the panel's vectors. */
 static const tile_fn tile_fns[2][CSEP_MAX_PANEL_VECTORS + 1] = {
     {0, pw_tile_1, pw_tile_2},
-    {0, pw_strided_1, pw_strided_2},
+    {0, pw_general_1, pw_general_2},
 };
 static const int mr_of[CSEP_MAX_PANEL_VECTORS + 1] = {0, MR_1, MR_2};
+
+INLINE int pw_is_general(const csep_pointwise_job *job)
+{
+    return job->b_step || job->a_row != VL || job->taps > 1;
+}
 
 static int pw_vectors(const csep_pointwise_job *job, int64_t panel)
 {
@@ -256,7 +289,7 @@ static void pw_panel(const csep_pointwise_job *job, int64_t panel, prefetch *ahe
     const int64_t shorter = job->rows / tiles;
     const int64_t taller = job->rows % tiles; /* this many tiles have one row more */
     const int64_t asked = pw_asked(job, ahead);
-    const tile_fn run = tile_fns[job->b_step != 0][vectors];
+    const tile_fn run = tile_fns[pw_is_general(job)][vectors];
     tile_job t = pw_first_tile(job, panel, 0, 0, ahead);
     for (int64_t line = 0; line < job->lines; line++) {
         t.a = (const real *)job->a + line * job->a_line;
@@ -280,7 +313,7 @@ static void pw_rows(const csep_pointwise_job *job, int64_t panels, int64_t line,
     const int64_t width = job->panel_vectors * VL;
     const int64_t b_next = job->b_step ? width : width * job->k_total;
     const int64_t asked = pw_asked(job, ahead);
-    const tile_fn run = tile_fns[job->b_step != 0][job->panel_vectors];
+    const tile_fn run = tile_fns[pw_is_general(job)][job->panel_vectors];
     tile_job t = pw_first_tile(job, 0, line, row, ahead);
     for (int64_t p = 0; p < panels; p++) {
         run(rows, &t);
@@ -307,6 +340,7 @@ static prefetch pw_prefetch(const csep_pointwise_job *job, int64_t tiles)
     return (prefetch){
         .at = (const char *)job->ahead,
         .step = job->ahead_step * (int64_t)sizeof(real),
+        .piece = (int)(job->panel_vectors * VL * (int64_t)sizeof(real)),
         .per_turn = (int)((job->ahead_count + turns - 1) / turns),
     };
 }

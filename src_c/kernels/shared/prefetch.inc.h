@@ -8,7 +8,8 @@ enum { LINE_BYTES = 64 };
 
 typedef struct prefetch {
     const char *at;
-    int64_t step; /* bytes between lines, or between pieces of some lines */
+    int64_t step; /* bytes between lines, or between pieces of some lines, ... */
+    int piece;    /* ... of so many bytes */
     int per_turn; /* lines or pieces that are asked for at a time: few, or loads have to wait */
 } prefetch;
 
@@ -19,6 +20,7 @@ INLINE prefetch prefetch_evenly(const void *reals, int64_t count, int64_t turns)
     return (prefetch){
         .at = (const char *)reals,
         .step = LINE_BYTES,
+        .piece = LINE_BYTES,
         .per_turn = reals ? (int)((lines + turns - 1) / turns) : 0,
     };
 }
