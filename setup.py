@@ -51,8 +51,8 @@ HEADERS = [name for name in C_FILES if name.endswith(".h")]
 KERNELS = "src_c/kernels/instance.c"  # compiled once for each vocabulary
 
 # Folder and compiler flags of each instruction set: isa/<folder>/<name>_<type>.h is its vocabulary.
-# Loops that have to be unrolled say so themselves.  Measured: -Os makes the generic kernels two thirds
-# as large and no slower, -O2 the AVX-512 ones a tenth smaller; AVX2 loses 2 to 5 % with it.
+# Loops that have to be unrolled say so themselves.  Measured: -Os makes the generic kernels two
+# thirds as large and no slower, -O2 the AVX-512 ones a tenth smaller; AVX2 loses 2 to 5 % with it.
 INSTRUCTION_SETS = {"generic": ("generic", ["-Os"])}
 if X86:
     INSTRUCTION_SETS |= {

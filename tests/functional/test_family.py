@@ -277,6 +277,42 @@ def test_shared_kernel_is_not_expanded():
     assert many.count_params() == 31 * 31 + 4096
 
 
+# x, w, arguments: pixels read where they lie, a copy of a tile's input with its padding, and shapes
+# beside which that is not done; several tiles each, images in a batch, a tile that ends in one.
+PLACES = {
+    "valid": ((2, 40, 61, 24), (3, 3, 24, 40), {}),
+    "same": ((2, 40, 61, 24), (3, 3, 24, 40), {"padding": "SAME"}),
+    "strides": ((1, 75, 90, 7), (5, 4, 7, 33), {"strides": (2, 3), "padding": "SAME"}),
+    "rows dilated": ((1, 60, 50, 16), (3, 3, 16, 20), {"dilations": (4, 1), "padding": "SAME"}),
+    "columns dilated": ((1, 30, 50, 16), (3, 3, 16, 20), {"dilations": (1, 2), "padding": "SAME"}),
+    "groups": ((2, 33, 47, 30), (3, 3, 10, 36), {"groups": 3}),
+    "groups of one column": ((1, 47, 33, 30), (3, 1, 10, 36), {"groups": 3}),
+    "pointwise": ((3, 29, 31, 37), (1, 1, 37, 50), {}),
+    "pointwise of groups": ((2, 29, 31, 36), (1, 1, 12, 48), {"groups": 3}),
+    "padded pointwise": ((1, 29, 31, 20), (1, 1, 20, 50), {"padding": ((2, 1), (0, 3))}),
+    "large weights": ((1, 20, 24, 200), (3, 3, 200, 160), {"padding": "SAME"}),
+    "far padding": ((2, 9, 12, 8), (3, 3, 8, 16), {"padding": ((9, 0), (0, 40))}),
+    "pixels 2 KiB apart": ((1, 14, 20, 512), (1, 1, 512, 64), {}),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", PLACES)
+def test_convolutions_wherever_their_input_lies(name, dtype):
+    x_shape, w_shape, how = PLACES[name]
+    rng = np.random.default_rng(7)
+    x, w = (rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[3]).astype(dtype)
+    expected = reference.conv2d(x, w, bias, **how)
+    terms = reference.largest_terms(reference.conv2d, x, w, **how)
+    operator = csep.Conv2D(w, bias, **how)
+    y = operator(x, num_threads=1)
+    close(y, expected, y.dtype, terms)
+    assert np.array_equal(operator(x, num_threads=3), y)
+    assert np.array_equal(operator(x[-1:]), y[-1:])
+    assert np.array_equal(csep.conv2d(x, w, bias, **how), y)
+
+
 def test_padding_of_conv2d_holds_zeros():
     x = np.ones((1, 3, 3, 2), "f4")
     y = csep.conv2d(x, np.ones((3, 3, 2, 1), "f4"), padding="SAME")[0, :, :, 0]
