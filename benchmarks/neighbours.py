@@ -135,6 +135,7 @@ def prepare(pipes, row):
 
 def main():
     """Print a Markdown table."""
+    from peers import PEERS
     from workload import rows
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -142,7 +143,8 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--neighbours", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--pauses", type=float, nargs="+", default=[0, 5], help="milliseconds")
-    parser.add_argument("--peers", nargs="*", default=["LiteRT", "ONNX Runtime", "PyTorch"])
+    usual = ["LiteRT", "ONNX Runtime", "PyTorch"]
+    parser.add_argument("--peers", nargs="*", default=usual, choices=PEERS)
     parser.add_argument("--seconds", type=float, default=1.0, help="per cell of the table")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))[: max(options.threads)]

@@ -178,13 +178,19 @@ static int rows_stay_in_l1(const csep_plan *p, int64_t rows, int64_t distance)
     return ceil_div(rows * places, SETS_BYTES) <= l1() / SETS_BYTES / 2;
 }
 
-/* Input bytes under a tile, padding included; as a double, for the widest kernels. */
+/* Bytes of one input row under so many outputs, padding included; as a double, for the widest. */
+static double window_row_bytes(const csep_plan *p, const csep_geometry *g, int64_t columns)
+{
+    const csep_conv_desc *d = &p->desc;
+    const double pixels = (double)span(columns, g->columns.step, d->kernel_w, d->dilation_w);
+    return pixels * (double)(d->in_channels / p->groups * p->kernels->size);
+}
+
 static double window_bytes(const csep_plan *p, const csep_geometry *g, csep_extent tile)
 {
     const csep_conv_desc *d = &p->desc;
-    const double rows = (double)span(tile.rows, g->rows.step, d->kernel_h, d->dilation_h);
-    const double columns = (double)span(tile.columns, g->columns.step, d->kernel_w, 1);
-    return rows * columns * (double)(d->in_channels / p->groups * p->kernels->size);
+    const int64_t rows = span(tile.rows, g->rows.step, d->kernel_h, d->dilation_h);
+    return (double)rows * window_row_bytes(p, g, tile.columns);
 }
 
 int64_t csep_window_bytes(const csep_plan *p, const csep_geometry *g, csep_extent tile)
@@ -198,29 +204,29 @@ static csep_extent window_tile(const csep_plan *p, const csep_geometry *g, doubl
     csep_extent tile = {1, g->out_w};
     while (tile.columns > 1 && window_bytes(p, g, tile) > room)
         tile.columns = ceil_div(tile.columns, 2);
-    csep_extent taller = {2, g->out_w};
-    while (tile.columns == g->out_w && taller.rows <= g->out_h &&
-           window_bytes(p, g, taller) <= room)
-        tile.rows = taller.rows++;
+    const int64_t rows = (int64_t)(room / window_row_bytes(p, g, tile.columns));
+    const int64_t reach = csep_reach_h(&p->desc);
+    if (tile.columns == g->out_w && rows > reach)
+        tile.rows = min64((rows - reach) / g->rows.step + 1, g->out_h);
     return tile;
 }
 
-/* Whether an ordinary convolution reads pixels in place, and in which tiles: where each kernel row
- * is in one piece, tiles are as large as otherwise, and so are micro-tiles, which end with a line:
- * of 4 rows and 16 columns, 7x7x512 took 10 % longer with AVX2 than all copied as im2col, 14x14x256
- * 2 %. */
-static int choose_in_place(const csep_plan *p, const csep_geometry *g, csep_schedule *s,
-                           csep_extent *tile)
+/* Where the product finds A, and in which tiles.  In windows where each kernel row is in one piece,
+ * tiles are as large as otherwise, and so are micro-tiles, which end with a line: of 4 rows and 16
+ * columns, 7x7x512 took 10 % longer with AVX2 than all copied as im2col, 14x14x256 2 %. */
+static csep_operand choose_operand(const csep_plan *p, const csep_geometry *g, csep_schedule *s,
+                                   csep_extent *tile)
 {
     enum { FEWEST_ROWS = 5 };
     const csep_conv_desc *d = &p->desc;
     const csep_input *in = &g->input;
     const int64_t mr = p->kernels->mr[p->panel_vectors];
     if (csep_is_pointwise(d, g))
-        return rows_stay_in_l1(p, mr, s->staged ? p->depth : d->in_channels);
+        return rows_stay_in_l1(p, mr, s->staged ? p->depth : d->in_channels) ? CSEP_PIXELS
+                                                                             : CSEP_STAGE;
     if (d->kind != CSEP_CONV || s->staged || p->form == CSEP_PACKED_IN_PRODUCT ||
         d->dilation_w != 1)
-        return 0;
+        return CSEP_STAGE;
     const int padded = in->pad_top || in->pad_bottom || in->pad_left || in->pad_right;
     const int copied = padded || (p->groups > 1 && d->kernel_w > 1);
     const double bytes = (double)(s->panels_outer ? large_tile_bytes() : depthwise_bytes());
@@ -232,11 +238,10 @@ static int choose_in_place(const csep_plan *p, const csep_geometry *g, csep_sche
     if (shortest < FEWEST_ROWS || wanted.rows * wanted.columns < fewest ||
         (copied && window_bytes(p, g, wanted) > room) ||
         !rows_stay_in_l1(p, min64(mr, wanted.columns), g->columns.step * pixel))
-        return 0;
-    s->window_copied = copied;
+        return CSEP_STAGE;
     s->depth_chunk = round_up(p->depth, p->kernels->vl);
     *tile = wanted;
-    return 1;
+    return copied ? CSEP_WINDOW_COPY : CSEP_WINDOW;
 }
 
 csep_extent csep_choose_blocks(const csep_plan *p, const csep_geometry *g, csep_schedule *s)
@@ -245,8 +250,8 @@ csep_extent csep_choose_blocks(const csep_plan *p, const csep_geometry *g, csep_
     csep_extent tile = {max64(pixels / g->out_w, 1), min64(pixels, g->out_w)};
     s->rows_packed = rows_packed(p);
     s->group = round_up(p->depth, p->kernels->vl);
-    s->input_converted = s->window_copied = 0;
-    s->in_place = choose_in_place(p, g, s, &tile);
+    s->input_converted = 0;
+    s->a_from = choose_operand(p, g, s, &tile);
     if (s->staged)
         fit_staging(p, g, s, &tile);
     return tile;

@@ -10,7 +10,7 @@ typedef struct csep_extent {
 } csep_extent;
 
 /* Chooses the extent of a tile and, in the schedule, depth_chunk, rows_packed, group,
- * input_converted, in_place and window_copied.  rows, panels, splits, staged and panels_outer are
+ * input_converted and a_from.  rows, panels, splits, staged and panels_outer are
  * set before. */
 csep_extent csep_choose_blocks(const csep_plan *plan, const csep_geometry *geometry,
                                csep_schedule *schedule);

@@ -67,16 +67,16 @@ static void lay_out(const csep_plan *p, const csep_geometry *g, csep_extent tile
     s->row_tiles = min64(s->rows, round_up(ceil_div(s->rows, tile.rows), sharers));
     tile.rows = ceil_div(s->rows, s->row_tiles);
     tile.columns = ceil_div(g->out_w, s->column_tiles);
-    s->one_image =
-        (s->staged || (s->in_place && !csep_is_pointwise(&p->desc, g))) && tile.rows <= g->out_h;
+    const int windows = s->a_from == CSEP_WINDOW || s->a_from == CSEP_WINDOW_COPY;
+    s->one_image = (s->staged || windows) && tile.rows <= g->out_h;
 
     /* An odd number of vectors between channel blocks spreads them over the cache's sets. */
     s->a_step = (tile.rows * tile.columns | 1) * vl;
-    const int stored = p->form != CSEP_NO_PRODUCT && !s->in_place;
+    const int stored = p->form != CSEP_NO_PRODUCT && s->a_from == CSEP_STAGE;
     const int64_t a = stored ? s->a_step * (s->depth_chunk / vl) * size : 0;
     s->packed_at = round_up(a, ALIGNMENT);
     s->input_at = s->packed_at + csep_packed_bytes(p);
-    const int64_t window = s->window_copied ? csep_window_bytes(p, g, tile) : 0;
+    const int64_t window = s->a_from == CSEP_WINDOW_COPY ? csep_window_bytes(p, g, tile) : 0;
     s->scratch_bytes = s->input_at + round_up(window, ALIGNMENT);
     if (s->staged) {
         const int64_t output = round_up(csep_staged_output_bytes(p, s, tile, s->group), ALIGNMENT);

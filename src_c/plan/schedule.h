@@ -4,6 +4,14 @@
 
 #include "plan/plan.h"
 
+/* Where the product finds A, the inputs of its pixels. */
+typedef enum csep_operand {
+    CSEP_STAGE,      /* in scratch, where the first stage writes it */
+    CSEP_PIXELS,     /* pointwise: the pixels of x, or what is staged of it, as they lie */
+    CSEP_WINDOW,     /* other ordinary convolutions: the pixels of x under a tile */
+    CSEP_WINDOW_COPY /* a copy of them in scratch, with zeros for the padding */
+} csep_operand;
+
 /* A tile is some whole output rows, or a part of one row; it is computed for one of `splits` ranges
  * of panels and for one chunk of K after the other.
  *
@@ -27,9 +35,7 @@ typedef struct csep_schedule {
     int64_t packed_at, input_at, output_at, residual_at, scratch_bytes;
     int staged;
     int input_converted; /* staged, but x is to be converted as a whole beforehand */
-    /* The product reads pixels, where they lie or, for a tile of an ordinary convolution, in a copy
-     * of the input under it, with zeros for its padding. */
-    int in_place, window_copied;
+    csep_operand a_from;
     int one_image; /* a tile whose rows are of two images is computed in two parts */
     int panels_outer;
     int claim_c;    /* y is larger than L2: its lines are asked for before they are stored to */

@@ -150,12 +150,12 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
         job.k = min64(p->depth - k, s->depth_chunk);
         job.k_first = k;
         job.finish = k + job.k == p->depth;
-        if (s->in_place && csep_is_pointwise(&p->desc, c->geometry))
-            find_pixels(c, t, group, k, scratch, &job);
-        else if (s->in_place)
-            csep_find_window(c, t, group, scratch, &job);
-        else
-            fill_a(c, t, group, k, job.k, scratch);
+        switch (s->a_from) {
+        case CSEP_PIXELS: find_pixels(c, t, group, k, scratch, &job); break;
+        case CSEP_WINDOW:
+        case CSEP_WINDOW_COPY: csep_find_window(c, t, group, scratch, &job); break;
+        default: fill_a(c, t, group, k, job.k, scratch); break;
+        }
         if (p->form == CSEP_PACKED_IN_PRODUCT)
             pack_and_multiply(c, job, scratch + s->packed_at);
         else

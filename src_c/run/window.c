@@ -77,7 +77,7 @@ void csep_find_window(const csep_call *c, const csep_tile *t, int64_t group, cha
     const void *x = at(c->x, image + group * group_channels, size);
     const window w = window_of(c, t);
     int64_t pixel = d->in_channels, line = g->input.width * pixel;
-    if (c->schedule->window_copied) {
+    if (c->schedule->a_from == CSEP_WINDOW_COPY) {
         char *const copy = scratch + c->schedule->input_at;
         copy_window(c, &w, x, group_channels, copy);
         product->a = copy;
