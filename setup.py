@@ -5,7 +5,8 @@ library, which the extension module and programs in C or Cython use alike.  ``py
 compile_commands`` writes compile_commands.json: it tells editors how each C file is compiled.
 
 Environment variables read here:
-    CSEP_OPENMP=0    build single-threaded even where the compiler knows OpenMP
+    CSEP_OPENMP=0    build without OpenMP even where the compiler knows it: threads are csep's
+                     own, but omp_set_num_threads, threadpoolctl, OMP_PROC_BIND do not count
     CSEP_CFLAGS      further compiler flags (a sanitizer, -Werror, ...), space-separated
     CSEP_LDFLAGS     further linker flags
     CSEP_LIBRARY     a shared library of csep that was built elsewhere, to be taken as it is
@@ -202,7 +203,7 @@ class CompileCommands(Command):
 check_machine()
 OPENMP = ["-fopenmp"] if openmp_works() else []
 if not OPENMP:
-    print("csep: building without OpenMP, single-threaded", file=sys.stderr)
+    print("csep: building without OpenMP, whose settings will not be heard", file=sys.stderr)
 
 
 def library(name, sources, cflags=(), macros=()):

@@ -10,6 +10,7 @@ cdef extern from "csep.h" nogil:
         CSEP_NO_MEMORY
         CSEP_BAD_ISA
         CSEP_BAD_CACHE
+        CSEP_BAD_SPIN
 
     ctypedef enum csep_kind:
         CSEP_SEPARABLE

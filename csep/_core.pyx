@@ -57,6 +57,11 @@ if csep_init() == CSEP_BAD_CACHE:
         "CSEP_CACHE: expected the sizes of L1, L2 and a core's share of L3, such as 32K,512K,16M "
         f"(0 for no L3), got {os.environ.get('CSEP_CACHE')!r}"
     )
+if csep_init() == CSEP_BAD_SPIN:
+    raise ImportError(
+        "CSEP_SPIN: expected how many microseconds a thread spins before it sleeps, a whole number "
+        f"from 0 to 1000, got {os.environ.get('CSEP_SPIN')!r}"
+    )
 if csep_init() != CSEP_OK:
     raise ImportError(
         "CSEP_ISA names an instruction set that is not available here; "

@@ -5,25 +5,28 @@
 
 #include "csep.h"
 #include "kernels/dispatch.h"
-#include "run/threads.h"
 #include "system/caches.h"
-#include "system/fork_helper.h"
+#include "system/openmp_settings.h"
+#include "system/spin.h"
+#include "system/thread_team.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int has_kernels, knows_caches;
+static csep_status ready;
 
 static void init(void)
 {
     csep_watch_forks();
     csep_note_usual_threads();
-    knows_caches = csep_read_caches(getenv("CSEP_CACHE"));
-    has_kernels = csep_choose_kernels(getenv("CSEP_ISA"));
+    ready = !csep_choose_kernels(getenv("CSEP_ISA"))  ? CSEP_BAD_ISA
+            : !csep_read_caches(getenv("CSEP_CACHE")) ? CSEP_BAD_CACHE
+            : !csep_read_spin(getenv("CSEP_SPIN"))    ? CSEP_BAD_SPIN
+                                                      : CSEP_OK;
 }
 
 csep_status csep_init(void)
 {
     pthread_once(&once, init);
-    return !has_kernels ? CSEP_BAD_ISA : knows_caches ? CSEP_OK : CSEP_BAD_CACHE;
+    return ready;
 }
 
 #define STRING_OF(number) #number
@@ -71,6 +74,7 @@ const char *csep_status_string(csep_status status)
     case CSEP_NO_MEMORY: return "out of memory";
     case CSEP_BAD_ISA: return "CSEP_ISA names an instruction set that is not available";
     case CSEP_BAD_CACHE: return "CSEP_CACHE is no sizes of L1, L2, L3 such as 32K,512K,16M";
+    case CSEP_BAD_SPIN: return "CSEP_SPIN is no number of microseconds from 0 to 1000";
     }
     return "unknown status";
 }

@@ -41,7 +41,8 @@ typedef enum csep_status {
     CSEP_BAD_SHAPE = 2,    /* the output would be empty, or a size overflows */
     CSEP_NO_MEMORY = 3,    /* nothing was written */
     CSEP_BAD_ISA = 4,      /* CSEP_ISA names an instruction set this machine or build lacks */
-    CSEP_BAD_CACHE = 5     /* CSEP_CACHE is no sizes of L1, L2 and L3 such as 32K,512K,16M */
+    CSEP_BAD_CACHE = 5,    /* CSEP_CACHE is no sizes of L1, L2 and L3 such as 32K,512K,16M */
+    CSEP_BAD_SPIN = 6      /* CSEP_SPIN is no number of microseconds from 0 to 1000 */
 } csep_status;
 
 typedef enum csep_kind {
@@ -173,9 +174,10 @@ typedef struct csep_plan csep_plan;
  * kernel reaches far beyond a piece: then it can. */
 #define CSEP_MAX_SCRATCH_BYTES (INT64_C(1) << 20)
 
-/* Chooses the instruction set (CSEP_ISA or the best there is) and learns of the caches (CSEP_CACHE
- * or what the system tells), once per process.  Called by csep_plan_create; call it early to learn
- * of a bad CSEP_ISA or CSEP_CACHE. */
+/* Chooses the instruction set (CSEP_ISA or the best there is), learns of the caches (CSEP_CACHE or
+ * what the system tells) and how many microseconds a thread spins before it sleeps (CSEP_SPIN, or
+ * 0 where OMP_WAIT_POLICY is passive, else 50), once per process.  Called by csep_plan_create; call
+ * it early to learn of a bad CSEP_ISA, CSEP_CACHE or CSEP_SPIN. */
 csep_status csep_init(void);
 
 /* "MAJOR.MINOR.PATCH" of the library that runs. */
@@ -191,7 +193,8 @@ const char *csep_isa_available(void);
  * 1, 2, 3); 0 where there is none. */
 int64_t csep_cache_bytes(int level);
 
-/* 1 where the library was built with OpenMP, else 0 and every call is single-threaded. */
+/* 1 where the library was built with OpenMP, else 0: then csep_processors and csep_thread_limit
+ * know nothing of what OpenMP was told.  Threads are csep's own in either case. */
 int csep_has_openmp(void);
 
 /* How many processors this process may use, by its affinity.  Where OMP_PROC_BIND or OMP_PLACES

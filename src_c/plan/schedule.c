@@ -5,8 +5,10 @@
 #include "plan/sizes.h"
 #include "system/caches.h"
 
-/* Multiply-adds worth a thread of their own: about 30 microseconds. */
-#define THREAD_WORK 2.0e6
+/* Multiply-adds worth a thread of their own: about 3 microseconds where it is awake, 30 where it is
+ * to be woken. */
+#define AWAKE_THREAD_WORK 2.0e5
+#define ASLEEP_THREAD_WORK 2.0e6
 
 /* A byte of weights that comes from memory takes as long as so many multiply-adds: with few pixels
  * (a classifier) that is all the time there is. */
@@ -48,14 +50,20 @@ static int64_t choose_splits(const csep_plan *p, const csep_schedule *s)
 }
 
 /* Threads that have enough to do, of those allowed. */
-static int choose_threads(const csep_plan *p, const csep_geometry *g, int64_t weight_bytes,
-                          int num_threads)
+static int useful_threads(double work, double thread_work, int num_threads)
+{
+    const double useful = 1.0 + work / thread_work;
+    const int threads = (int)min64(num_threads, CSEP_MAX_THREADS);
+    return threads > useful ? (int)useful : threads;
+}
+
+static void choose_threads(const csep_plan *p, const csep_geometry *g, int64_t weight_bytes,
+                           int num_threads, csep_schedule *s)
 {
     const double pixels = (double)(g->input.batch * g->out_h) * (double)g->out_w;
     const double work = pixels * pixel_cost(p) + (double)weight_bytes * BYTE_COST;
-    const double useful = 1.0 + work / THREAD_WORK;
-    const int threads = (int)min64(num_threads, CSEP_MAX_THREADS);
-    return threads > useful ? (int)useful : threads;
+    s->threads = useful_threads(work, AWAKE_THREAD_WORK, num_threads);
+    s->worth_waking = useful_threads(work, ASLEEP_THREAD_WORK, num_threads);
 }
 
 /* The rows dealt evenly to tiles of at most this extent; where things lie in scratch. */
@@ -92,7 +100,7 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
                         csep_schedule *s)
 {
     const int64_t width = p->panel_vectors * p->kernels->vl;
-    *s = (csep_schedule){.rows = g->input.batch * g->out_h, .threads = 1};
+    *s = (csep_schedule){.rows = g->input.batch * g->out_h, .threads = 1, .worth_waking = 1};
     if (s->rows == 0)
         return;
     const int has_product = p->form != CSEP_NO_PRODUCT;
@@ -109,9 +117,10 @@ void csep_make_schedule(const csep_plan *p, const csep_geometry *g, int num_thre
     s->claim_c = !s->staged && y > l2;
     const int x_is_far = x_pixels * (double)p->desc.in_channels > l2;
     s->prefetch_x = !s->staged && (has_product || x_is_far);
-    s->threads = choose_threads(p, g, weight_bytes, num_threads);
+    choose_threads(p, g, weight_bytes, num_threads, s);
     s->splits = s->threads > 1 && s->groups == 1 ? choose_splits(p, s) : 1;
     const csep_extent tile = csep_choose_blocks(p, g, s);
     lay_out(p, g, tile, s);
     s->threads = (int)min64(s->threads, csep_jobs(s));
+    s->worth_waking = (int)min64(s->worth_waking, s->threads);
 }

@@ -38,9 +38,10 @@ typedef struct csep_schedule {
     csep_operand a_from;
     int one_image; /* a tile whose rows are of two images is computed in two parts */
     int panels_outer;
-    int claim_c;    /* y is larger than L2: its lines are asked for before they are stored to */
-    int prefetch_x; /* the next tile's input is; without a product, where x is larger than L2 */
-    int threads;
+    int claim_c;      /* y is larger than L2: its lines are asked for before they are stored to */
+    int prefetch_x;   /* the next tile's input is; without a product, where x is larger than L2 */
+    int threads;      /* where helpers are awake */
+    int worth_waking; /* where they are to be woken; at most as many */
 } csep_schedule;
 
 /* For a geometry that was resolved with the plan's descriptor and num_threads >= 1. */

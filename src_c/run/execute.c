@@ -7,6 +7,8 @@
 #include "run/threads.h"
 #include "run/tile.h"
 #include "system/scratch.h"
+#include "system/thread_budget.h"
+#include "system/thread_team.h"
 
 /* What the jobs of a call share. */
 typedef struct job_context {
@@ -35,18 +37,18 @@ static csep_status convert_beforehand(csep_call *call, void **converted)
     return CSEP_OK;
 }
 
-static csep_status run_schedule(csep_call *call, csep_thread_grant grant)
+static csep_status run_schedule(csep_call *call)
 {
     const csep_schedule *s = call->schedule;
-    const int64_t tile_bytes = s->scratch_bytes * grant.threads;
-    char *memory = csep_scratch(CSEP_SCRATCH_TILES, tile_bytes + csep_deal_bytes(grant.threads));
+    const int64_t tile_bytes = s->scratch_bytes * s->threads;
+    char *memory = csep_scratch(CSEP_SCRATCH_TILES, tile_bytes + csep_deal_bytes(s->threads));
     if (!memory)
         return CSEP_NO_MEMORY;
     void *converted = NULL;
     const csep_status status = s->input_converted ? convert_beforehand(call, &converted) : CSEP_OK;
     if (status == CSEP_OK) {
         job_context context = {*call, memory};
-        csep_deal_jobs(csep_jobs(s), grant, run_one, &context, memory + tile_bytes);
+        csep_deal_jobs(csep_jobs(s), s->threads, run_one, &context, memory + tile_bytes);
     }
     free(converted);
     if (s->scratch_bytes > CSEP_MAX_SCRATCH_BYTES)
@@ -59,16 +61,17 @@ csep_status csep_run(const csep_plan *plan, const csep_geometry *geometry, const
 {
     if (geometry->input.batch == 0)
         return CSEP_OK;
-    const int possible = csep_built_with_openmp() ? num_threads : 1;
     csep_schedule s;
-    csep_find_schedule(plan, geometry, possible, &s);
-    csep_thread_grant grant = csep_budget_take(s.threads, possible);
-    if (grant.threads < s.threads)
-        csep_find_schedule(plan, geometry, grant.threads, &s);
-    csep_thread_grant used = grant;
-    used.threads = s.threads;
+    csep_find_schedule(plan, geometry, num_threads, &s);
+    const int could_share = s.threads > 1;
+    const int awake = s.worth_waking == s.threads || csep_calls_follow();
+    const int threads = csep_budget_take(awake ? s.threads : s.worth_waking, num_threads);
+    if (threads < s.threads)
+        csep_find_schedule(plan, geometry, threads, &s);
     csep_call call = {plan, geometry, &s, x, residual, y};
-    const csep_status status = run_schedule(&call, used);
-    csep_budget_return(grant);
+    const csep_status status = run_schedule(&call);
+    csep_budget_return(threads);
+    if (could_share)
+        csep_note_call();
     return status;
 }

@@ -604,7 +604,7 @@ static void bad_shapes(void)
     csep_plan_destroy(plan);
     csep_plan_destroy(NULL);
 
-    for (int status = CSEP_OK; status <= CSEP_BAD_CACHE + 1; status++)
+    for (int status = CSEP_OK; status <= CSEP_BAD_SPIN + 1; status++)
         CHECK(strlen(csep_status_string((csep_status)status)) > 0);
 }
 

@@ -1,14 +1,16 @@
-/* One plan in many threads: every result has the bits of a call by itself; and what a call's
- * threads are counted by.  Meant for ThreadSanitizer.
+/* One plan in many threads: every result has the bits of a call by itself; teams of many callers
+ * beside each other; and what a call's threads are counted by.  Meant for ThreadSanitizer.
  *
  *     test_threads [calls of each thread]
  */
 #include "testing.h" /* first: it says which functions of the system are wanted */
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "system/float_mode.h"
 #include "system/thread_budget.h"
+#include "system/thread_team.h"
 
 /* Work enough for four threads a call. */
 enum { CALLERS = 8, SIZE = 56, C = 32, CO = 48, OUTPUTS = SIZE * SIZE * CO };
@@ -61,14 +63,66 @@ static void *caller(void *number)
     return (void *)wrong;
 }
 
-static int hammer(int callers, int threads_asked)
+/* All calls together use what one asks for, and one thread more for each that finds nothing left.
+ */
+static int count_grants(void)
 {
-    most_threads = threads_asked;
+    int failures = 0;
+    const int first = csep_budget_take(3, 4), second = csep_budget_take(4, 4);
+    const int third = csep_budget_take(4, 4), greedy = csep_budget_take(8, 8);
+    failures += first != 3 || second != 1 || third != 1 || greedy != 3;
+    csep_budget_return(first);
+    csep_budget_return(greedy);
+    const int fourth = csep_budget_take(4, 4);
+    failures += fourth != 2;
+    csep_budget_return(second);
+    csep_budget_return(third);
+    csep_budget_return(fourth);
+    const int alone = csep_budget_take(4, 4);
+    csep_budget_return(alone);
+    return failures + (alone != 4);
+}
+
+enum { TEAM = 4 };
+
+/* A team's work, and how often each of its threads did it. */
+typedef struct visits {
+    atomic_int of[TEAM], over;
+} visits;
+
+static atomic_int late;
+
+static void visit(void *context, int thread)
+{
+    visits *v = context;
+    atomic_fetch_add(&v->of[thread], 1);
+    late += atomic_load(&v->over);
+}
+
+/* The caller itself always works, each other thread once or not at all, and none when the call has
+ * returned. */
+static void *call_teams(void *unused)
+{
+    (void)unused;
+    intptr_t wrong = 0;
+    for (int i = 0; i < 50 * calls; i++) {
+        visits v = {0};
+        csep_run_team(TEAM, visit, &v);
+        atomic_store(&v.over, 1);
+        wrong += v.of[0] != 1;
+        for (int thread = 1; thread < TEAM; thread++)
+            wrong += v.of[thread] > 1;
+    }
+    return (void *)wrong;
+}
+
+static int in_threads(int callers, void *(*function)(void *))
+{
     pthread_t threads[CALLERS];
     int numbers[CALLERS], failures = 0;
     for (int i = 0; i < callers; i++) {
         numbers[i] = i;
-        failures += pthread_create(&threads[i], NULL, caller, &numbers[i]) != 0;
+        failures += pthread_create(&threads[i], NULL, function, &numbers[i]) != 0;
     }
     for (int i = 0; i < callers; i++) {
         void *wrong = NULL;
@@ -78,37 +132,15 @@ static int hammer(int callers, int threads_asked)
     return failures;
 }
 
-/* All calls together use what one asks for, and one thread more for each that finds nothing left.
- */
-static int count_grants(void)
+static int teams(void)
 {
-    int failures = 0;
-    const csep_thread_grant first = csep_budget_take(3, 4), second = csep_budget_take(4, 4);
-    const csep_thread_grant third = csep_budget_take(4, 4), greedy = csep_budget_take(8, 8);
-    failures += first.threads != 3 || second.threads != 1 || third.threads != 1;
-    failures += greedy.threads != 3;
-    csep_budget_return(first);
-    csep_budget_return(greedy);
-    const csep_thread_grant fourth = csep_budget_take(4, 4);
-    failures += fourth.threads != 2;
-    csep_budget_return(second);
-    csep_budget_return(third);
-    csep_budget_return(fourth);
-    const csep_thread_grant alone = csep_budget_take(4, 4);
-    failures += alone.threads != 4;
-    csep_budget_team_exists(alone);
-    csep_budget_return(alone);
-    /* A team keeps its size while that many are asked for, and nobody else is there. */
-    const csep_thread_grant small = csep_budget_take(2, 4);
-    failures += small.threads != 2 || small.team != 4;
-    const csep_thread_grant beside = csep_budget_take(2, 4);
-    failures += beside.threads != 2 || beside.team != 2;
-    csep_budget_return(beside);
-    csep_budget_return(small);
-    const csep_thread_grant fewer = csep_budget_take(2, 2);
-    failures += fewer.threads != 2 || fewer.team != 2;
-    csep_budget_return(fewer);
-    return failures;
+    return in_threads(1, call_teams) + in_threads(CALLERS, call_teams) + late;
+}
+
+static int hammer(int callers, int threads_asked)
+{
+    most_threads = threads_asked;
+    return in_threads(callers, caller);
 }
 
 /* A caller that has denormal numbers flushed to zero gets them so from all threads of its call. */
@@ -150,10 +182,8 @@ int main(int argc, char **argv)
         csep_execute(shared, &shape, x, NULL, expected, 1) != CSEP_OK)
         return 1;
     const int failures =
-        count_grants() + flush_denormals() + hammer(1, 4) + hammer(CALLERS, 4 * CALLERS);
-    const csep_thread_grant after = csep_budget_take(2, 2); /* everyone has left */
-    const int left = after.threads == 2;
-    csep_budget_return(after);
+        count_grants() + teams() + flush_denormals() + hammer(1, 4) + hammer(CALLERS, 4 * CALLERS);
+    const int left = csep_budget_take(2, 2) == 2; /* everyone has left */
     csep_plan_destroy(shared);
     printf("%s: %d callers, %d calls each, %d failures\n", csep_isa(), CALLERS, calls,
            failures + !left);

@@ -124,6 +124,22 @@ def test_caches_that_are_none(text):
     )
 
 
+@pytest.mark.parametrize("text", ["", "0", "50", "1000", "007"])
+def test_spin_times(text):
+    done = run_python("import csep; print(csep.get_num_threads() > 0)", CSEP_SPIN=text)
+    assert done.stdout.split() == ["True"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "1001", "5e1", "50us", " 50", "+50", "1.5", "99999999999999999999999", "long"]
+)
+def test_spin_times_that_are_none(text):
+    done = run_python("import csep", CSEP_SPIN=text)
+    assert done.returncode != 0
+    expected = rf"ImportError: CSEP_SPIN: expected .* from 0 to 1000, got '{re.escape(text)}'"
+    assert re.search(expected, done.stderr)
+
+
 BITS = """
 import hashlib, numpy as np, csep
 rng, digest = np.random.default_rng(0), hashlib.sha256()

@@ -16,6 +16,10 @@ needs_openmp = pytest.mark.skipif(
     not csep.show_config("dicts")["openmp"], reason="built without OpenMP"
 )
 
+needs_two_processors = pytest.mark.skipif(
+    len(os.sched_getaffinity(0)) < 2, reason="needs two processors"
+)
+
 
 def words(code, **environment):
     return output(run_python(code, **environment)).split()
@@ -79,6 +83,46 @@ print(len(runtimes), inside, limited, elsewhere[0], csep.get_num_threads(), thre
 def test_threadpoolctl_sees_and_limits():
     pytest.importorskip("threadpoolctl")
     assert words(LIMITED, OMP_NUM_THREADS="2") == ["1", "1", "0", "3", "3", "2"]
+
+
+# What became of csep's threads when calls have ended: asleep, and free to run where they may.
+HELPERS = """
+import os, time, numpy as np, csep
+op = csep.SeparableConv2D(np.ones((3, 3, 64, 1), "f4"), np.ones((64, 64), "f4"), padding="SAME")
+x, small = np.ones((1, 64, 64, 64), "f4"), np.ones((1, 16, 16, 64), "f4")
+environment = dict(os.environ)
+others = set(os.listdir("/proc/self/task"))
+for i in range(200):
+    op(x if i % 10 else small, num_threads=2)
+helpers = set(os.listdir("/proc/self/task")) - others
+def field(task, name):
+    with open(f"/proc/self/task/{task}/status") as file:
+        return dict(line.split(":", 1) for line in file)[name].split()[0]
+for _ in range(100):
+    states = {field(task, "State") for task in helpers}
+    if states == {"S"}:
+        break
+    time.sleep(0.05)
+places = {field(task, "Cpus_allowed_list") for task in helpers}
+mine = field(os.getpid(), "Cpus_allowed_list")
+print(len(helpers), *states, os.environ == environment, places == {mine}, mine, *places)
+"""
+
+
+@needs_two_processors
+@pytest.mark.parametrize("policy", ["", "ACTIVE", "PASSIVE"])
+def test_helpers_sleep_between_calls(policy):
+    told = words(HELPERS, OMP_WAIT_POLICY=policy, GOMP_SPINCOUNT="infinite")
+    assert told[:4] == ["1", "S", "True", "True"]
+
+
+@needs_openmp
+@needs_two_processors
+def test_helpers_have_a_place_of_their_own():
+    *_, mine, helper = words(HELPERS, OMP_PROC_BIND="true", OMP_PLACES="threads")
+    assert mine.isdigit()
+    assert helper.isdigit()
+    assert mine != helper
 
 
 def test_affinity_counts():

@@ -1,0 +1,34 @@
+/* On which processor a helper runs: not on its caller's.
+ *
+ * A virtual machine's kernel takes processors that are asleep for taken, and has a woken thread
+ * share the one of the thread that woke it: measured, half of the calls after a pause had no help.
+ */
+#ifndef CSEP_SYSTEM_PLACEMENT_H
+#define CSEP_SYSTEM_PLACEMENT_H
+
+#ifndef _GNU_SOURCE
+#error "the file that includes this defines _GNU_SOURCE first"
+#endif
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+/* Only the thread itself settles; only a caller that has claimed the helper moves it. */
+typedef struct csep_placement {
+    pthread_t thread;
+    atomic_int last;   /* processor that it settled on; -1: it has not */
+    int moved;         /* it may not run on its caller's, until it settles */
+    cpu_set_t allowed; /* where it may run otherwise */
+} csep_placement;
+
+/* Of a thread that is to be made: away from this one. */
+void csep_place_new(csep_placement *p, pthread_attr_t *attributes);
+
+/* Moves a thread that sleeps, or waits for this processor, to the others that it may run on. */
+void csep_move_away(csep_placement *p, int processor);
+
+/* The thread runs, and may again wherever it could before. */
+void csep_settle(csep_placement *p);
+
+#endif
