@@ -6,20 +6,18 @@
 #ifndef CSEP_SYSTEM_PLACEMENT_H
 #define CSEP_SYSTEM_PLACEMENT_H
 
-#ifndef _GNU_SOURCE
-#error "the file that includes this defines _GNU_SOURCE first"
-#endif
-
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
+
+enum { CSEP_PROCESSORS = 1024 }; /* of larger machines, none is kept from a helper */
 
 /* Only the thread itself settles; only a caller that has claimed the helper moves it. */
 typedef struct csep_placement {
     pthread_t thread;
-    atomic_int last;   /* processor that it settled on; -1: it has not */
-    int moved;         /* it may not run on its caller's, until it settles */
-    cpu_set_t allowed; /* where it may run otherwise */
+    atomic_int last;                        /* processor that it settled on; -1: it has not */
+    int moved;                              /* it may not run on its caller's, until it settles */
+    uint64_t allowed[CSEP_PROCESSORS / 64]; /* where it may run otherwise, as a cpu_set_t */
 } csep_placement;
 
 /* Of a thread that is to be made: away from this one. */
