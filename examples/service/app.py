@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import anyio
 import anyio.to_thread
-import numpy as np
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
@@ -21,7 +20,7 @@ from starlette.requests import ClientDisconnect
 import csep
 import metrics
 import tensors
-from head import Head
+from head import load
 
 logger = logging.getLogger("uvicorn.error")
 
@@ -46,10 +45,9 @@ class Limits:
         return cls(**{name: kinds[name](text) for name, text in given.items() if text})
 
 
-HEAD = Head.load(os.environ.get("HEAD_WEIGHTS", "head.npz"))
+HEAD = load(os.environ.get("HEAD_WEIGHTS", "head.npz"))
 LIMITS = Limits.from_environment()
-# The first call makes threads and scratch memory; with gunicorn's --preload, before the fork.
-HEAD(np.zeros((1, 64, 64, HEAD.channels), "f4"))
+HEAD.warm_up()  # with gunicorn's --preload, before the fork
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ SiLU.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,26 +29,42 @@ class Head:
         self.convs.append(csep.SeparableConv2D(*last, padding="SAME"))
         self.channels, self.outputs = last[1].shape[0], last[1].shape[1]
 
-    @classmethod
-    def load(cls, path):
-        """Read the layers of an .npz file; ValueError names what is missing in it."""
-        layers = []
-        with np.load(path, allow_pickle=False) as arrays:
-            while f"dw{len(layers)}" in arrays:
-                names = [f"{part}{len(layers)}" for part in ("dw", "pw", "bias")]
-                missing = [name for name in names if name not in arrays]
-                if missing:
-                    raise ValueError(f"{path}: expected {', '.join(names)}; missing {missing}")
-                layers.append([arrays[name] for name in names])
-        if not layers:
-            raise ValueError(f"{path}: expected dw0, pw0, bias0, ...")
-        return cls(layers)
+    def warm_up(self):
+        """Make threads and scratch memory; forked workers have the latter."""
+        self(np.zeros((1, 64, 64, self.channels), "f4"))
 
     def __call__(self, x):
         """Return (N, H, W, outputs) of a feature map (N, H, W, channels)."""
         for conv in self.convs:
             x = conv(x)
         return x
+
+
+def read_layers(path):
+    """Read the layers of an .npz file; ValueError names what is missing in it."""
+    layers = []
+    with np.load(path, allow_pickle=False) as arrays:
+        while f"dw{len(layers)}" in arrays:
+            names = [f"{part}{len(layers)}" for part in ("dw", "pw", "bias")]
+            missing = [name for name in names if name not in arrays]
+            if missing:
+                raise ValueError(f"{path}: expected {', '.join(names)}; missing {missing}")
+            layers.append([arrays[name] for name in names])
+    if not layers:
+        raise ValueError(f"{path}: expected dw0, pw0, bias0, ...")
+    return layers
+
+
+def load(path):
+    """Return the head of an .npz file, computed by what HEAD_BACKEND names: csep or onnxruntime."""
+    backend = os.environ.get("HEAD_BACKEND", "csep")
+    if backend == "csep":
+        return Head(read_layers(path))
+    if backend == "onnxruntime":
+        from head_onnx import OnnxHead
+
+        return OnnxHead(read_layers(path))
+    raise ValueError(f"HEAD_BACKEND: expected csep or onnxruntime, got {backend!r}")
 
 
 def write_random(path, outputs=810, seed=0):

@@ -2,7 +2,7 @@
 
 python load.py http://127.0.0.1:8000 head.npz [--clients 1 2 4 8 16] [--seconds 3] [--size 64]
 
-Every answer is compared with a direct call, to the bit.
+Every answer is compared with a direct call, to the bit; HEAD_BACKEND must be the service's.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import tensors
-from head import Head
+from head import load
 
 
 @dataclass
@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args()
 
-    head = Head.load(options.weights)
+    head = load(options.weights)
     shape = (1, options.size, options.size, head.channels)
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
     body, expected = tensors.write(x), tensors.write(head(x))

@@ -12,6 +12,11 @@
 
 #include "csep.h"
 
+/* Products are summed in chunks of so many k, counted from the first: fixed, so that the bits do
+ * not depend on anything else.  Half as many are no more exact (the sum of chunks is a chain as
+ * well), twice as many less exact than other libraries from K = 512 on. */
+#define CSEP_SUM_CHUNK 128
+
 /* The widest panel of a product, in vectors. */
 #define CSEP_MAX_PANEL_VECTORS 2
 
@@ -27,8 +32,9 @@ typedef struct csep_line {
  * range of channels.  A channel is a depthwise output, or for im2col one of the kernel_rows * taps
  * * C inputs of an ordinary convolution.
  *
- * Depthwise: a[line][pixel][k] = activation(bias[k] + residual + sum over kernel rows di, then
- * columns dj, of w[k][di][dj] * x[..][k / multiplier]): one chain of multiply-adds in that order.
+ * Depthwise: a[line][pixel][k] = activation(the sum over kernel rows di, then columns dj, of
+ * w[k][di][dj] * x[..][k / multiplier], one chain of multiply-adds from 0 in that order, + bias[k]
+ * + residual).
  * depthwise_flat: the same for stride and multiplier 1 and few channels, all of the input's, which
  * lie side by side in x and in a (col_step and pixel_step are channels); the one vector of w, bias
  * and slopes repeats them. im2col: a[line][pixel][k] = x under tap (di, dj), channel q, k = (di *
@@ -72,9 +78,10 @@ typedef void (*csep_stage_fn)(const csep_stage_job *job);
 
 /* The pointwise product: rows of C = A * B over a range of panels.
  *
- * c[row][column] = bias[column] (or c itself, where bias is NULL) + the sum over k = 0, 1, 2, ...
- * of a[row][k] * b[k][column]: one chain of multiply-adds in that order, whatever the block sizes.
- * With finish, residual is added and the activation applied before the store. */
+ * c[row][column] = the sum over k of a[row][k] * b[k][column].  Each chunk of CSEP_SUM_CHUNK k is a
+ * chain of multiply-adds from 0; the chunks are added one after the other, to what c holds where
+ * the job continues.  With finish, bias and residual are added and the activation applied before
+ * the store. */
 typedef struct csep_pointwise_job {
     const void *a;   /* what the first stage wrote, or pixels where they lie */
     int64_t a_step;  /* between blocks of vl channels of a, >= vl */
@@ -83,13 +90,15 @@ typedef struct csep_pointwise_job {
     int64_t rows;    /* of a line, >= 1 */
     int64_t lines;   /* >= 1; C's rows follow each other from line to line */
     int64_t a_tap;   /* between taps: the depth of this product is k channels from each of ... */
-    int64_t taps;    /* ... so many places in a row of a, one after the other, >= 1 */
+    int64_t taps;    /* ... so many places in a row of a, one after the other, >= 1;
+                      * more than 1 where a_step is vl */
     int64_t k;       /* >= 1 */
-    int64_t k_first; /* they are B's rows from k_first on, of k_total; a multiple of vl */
+    int64_t k_first; /* they are B's rows from k_first on, of k_total; whole chunks */
     int64_t k_total;
     const void *b;    /* panels one after the other, [k_total][vectors * vl] each; or, ... */
     int64_t b_step;   /* ... if not 0, rows of whole vectors so far apart */
-    const void *bias; /* padded to whole vectors; NULL to add to what c holds */
+    int continues;    /* 1: c holds the sum of earlier chunks */
+    const void *bias; /* padded to whole vectors; not read without finish */
     void *c;          /* row 0, first column of the first panel */
     int64_t ldc;      /* between rows of c */
     /* What the next job will read, to be prefetched to L2, or NULL: ahead_count elements; with
@@ -103,7 +112,8 @@ typedef struct csep_pointwise_job {
     /* 1: each panel meets all rows before the next one is touched, which is prefetched meanwhile;
      * for weights that would not stay in L2.  Not with b_step. */
     int panels_outer;
-    int claim_c; /* 1: c is not in L2, and its lines are asked for early; with bias only */
+    int claim_c; /* 1: c is not in L2, and its lines are asked for early; not read if the job
+                    continues */
     /* 1: the sums are complete: add residual (laid out as c, or NULL), apply the activation. */
     int finish;
     const void *residual;

@@ -31,10 +31,10 @@ static int64_t depthwise_bytes(void) { return l2() / 4; }
 static int64_t large_tile_bytes(void) { return l2() / 8 * 3; }
 
 /* What is packed at a time of weights that are packed during the product: half of L1, and room for
- * as many rows as a vector has elements. */
+ * the rows of a chunk of the sum, each two cache lines. */
 static int64_t packed_bytes(void)
 {
-    return max64(min64(l1() / 2, INT64_C(64) << 10), INT64_C(4) << 10);
+    return max64(min64(l1() / 2, INT64_C(64) << 10), INT64_C(2) * 64 * CSEP_SUM_CHUNK);
 }
 
 /* What rounding to whole vectors and cache lines adds to the parts of scratch, and the dealing of
@@ -104,14 +104,14 @@ int64_t csep_packed_panels(const csep_plan *p)
     return max64(BYTES_TOGETHER / (p->panel_vectors * p->kernels->vl * p->kernels->size), 1);
 }
 
-/* Rows of these panels that fit into the room for packed ones: whole vectors of K, so that a part
- * of A begins at a channel block. */
+/* Rows of these panels that fit into the room for packed ones: whole chunks of the sum. */
 static int64_t rows_packed(const csep_plan *p)
 {
     const int64_t vl = p->kernels->vl, columns = csep_packed_panels(p) * p->panel_vectors * vl;
     if (p->form != CSEP_PACKED_IN_PRODUCT)
         return 0;
-    return csep_packed_bytes(p) / (columns * p->kernels->size) / vl * vl;
+    const int64_t rows = csep_packed_bytes(p) / (columns * p->kernels->size);
+    return rows / CSEP_SUM_CHUNK * CSEP_SUM_CHUNK;
 }
 
 static int has_room(const csep_plan *p, const csep_geometry *g, const csep_schedule *s,
@@ -160,7 +160,8 @@ static int64_t tile_pixels(const csep_plan *p, csep_schedule *s)
     const int64_t room = CSEP_MAX_SCRATCH_BYTES - ROUNDING_BYTES - csep_packed_bytes(p) -
                          (s->staged ? 3 * staged_bytes : 0);
     const int64_t pixel_elements = room / ((least + 1) * size);
-    s->depth_chunk = min64(round_up(p->depth, vl), pixel_elements / vl * vl);
+    const int64_t chunks = pixel_elements / CSEP_SUM_CHUNK * CSEP_SUM_CHUNK;
+    s->depth_chunk = min64(round_up(p->depth, vl), chunks);
     const int64_t bytes = s->panels_outer        ? large_tile_bytes()
                           : s->staged && !im2col ? staged_tile_bytes()
                                                  : tile_bytes();

@@ -25,10 +25,11 @@ typedef struct csep_schedule {
     int64_t splits;       /* ranges of a group's panels */
     int64_t panels;       /* of a group */
     int64_t groups;
-    int64_t depth_chunk; /* KC: channels of K in scratch at a time, a multiple of vl */
-    int64_t a_step;      /* elements between channel blocks in scratch */
-    int64_t rows_packed; /* CSEP_PACKED_IN_PRODUCT: rows of panels that are packed at a time, a
-                          * multiple of vl */
+    int64_t
+        depth_chunk; /* KC: channels of K in scratch at a time: all, or whole chunks of the sum */
+    int64_t a_step;  /* elements between channel blocks in scratch */
+    int64_t rows_packed; /* CSEP_PACKED_IN_PRODUCT: rows of panels that are packed at a time:
+                          * whole chunks of the sum */
     int64_t group;       /* channels of the first stage that are computed in one go */
     /* One thread's scratch: the first stage's result, then, each where there is such a thing, rows
      * of a panel, staged input, staged output and residual. */

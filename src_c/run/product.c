@@ -92,7 +92,8 @@ static void pack_and_multiply(const csep_call *c, csep_pointwise_job job, void *
                 job.b_step = round_up(job.columns, vl);
                 job.c = at_mut(whole.c, column, size);
                 job.residual = at_if(whole.residual, column, size);
-                job.bias = k ? NULL : at_if(whole.bias, column, size);
+                job.continues = whole.continues || k;
+                job.bias = at(whole.bias, column, size);
                 job.slopes = at_if(whole.slopes, column, size);
                 job.ahead = ahead < columns ? at(b, next * co + ahead, size) : NULL;
                 p->kernels->pointwise(&job);
@@ -149,6 +150,7 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
     for (int64_t k = 0; k < p->depth; k += s->depth_chunk) {
         job.k = min64(p->depth - k, s->depth_chunk);
         job.k_first = k;
+        job.continues = k > 0;
         job.finish = k + job.k == p->depth;
         switch (s->a_from) {
         case CSEP_PIXELS: find_pixels(c, t, group, k, scratch, &job); break;
@@ -160,7 +162,6 @@ void csep_run_product(const csep_call *c, int64_t index, const csep_tile *t, cha
             pack_and_multiply(c, job, scratch + s->packed_at);
         else
             p->kernels->pointwise(&job);
-        job.bias = NULL;
     }
     csep_store_outputs(c, &outputs, scratch);
 }

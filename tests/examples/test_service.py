@@ -25,7 +25,7 @@ missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
 
 sys.path.insert(0, str(SERVICE))
-from head import Head, write_random  # noqa: E402
+from head import load, write_random  # noqa: E402
 from load import run  # noqa: E402
 
 LIMITS = {
@@ -51,7 +51,7 @@ class Server:
     def __init__(self, kind, weights, log):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.head = Head.load(weights)
+        self.head = load(weights)
         self.log = log
         command = [part.format(port=self.port) for part in (COMMANDS | PROXIED)[kind]]
         source = str(Path(importlib.util.find_spec("csep").origin).parents[1])

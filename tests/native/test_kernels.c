@@ -215,7 +215,7 @@ static double depthwise_value(const stage *s, int64_t line, int64_t pixel, int64
     const csep_stage_job *j = &s->job;
     const int64_t q = k / j->multiplier - j->first_channel;
     const int64_t block = k / vl % j->w_period;
-    double sum = get(real, j->bias, k);
+    double sum = 0;
     for (int64_t di = 0; di < j->kernel_rows; di++)
         for (int64_t dj = 0; dj < j->taps; dj++) {
             int inside;
@@ -224,7 +224,7 @@ static double depthwise_value(const stage *s, int64_t line, int64_t pixel, int64
             if (inside)
                 sum = fma_of(x, get(real, j->w, at), sum);
         }
-    return sum;
+    return plus(sum, get(real, j->bias, k));
 }
 
 /* Where output k of a pixel lies, from a on. */
@@ -387,24 +387,38 @@ static double a_value(const csep_pointwise_job *j, int64_t row, int64_t k)
     return get(real, j->a, start + k % j->k / vl * j->a_step + k % j->k % vl);
 }
 
+/* The sum of a chunk from this k on. */
+static double chunk_of(const csep_pointwise_job *j, int64_t row, int64_t column, int64_t k,
+                       int64_t depth)
+{
+    const int64_t end = k + CSEP_SUM_CHUNK < depth ? k + CSEP_SUM_CHUNK : depth;
+    double sum = 0;
+    for (; k < end; k++)
+        sum = fma_of(a_value(j, row, k), b_value(j, j->k_first + k, column), sum);
+    return sum;
+}
+
 static void pointwise(void)
 {
     const int64_t most_rows = 3 * kernels->mr[1];
     csep_pointwise_job j = {.rows = draw(1, most_rows),
                             .lines = draw(1, 3),
                             .taps = draw(0, 1) ? 1 : draw(1, 4),
-                            .k = draw(1, 4 * vl),
-                            .k_first = draw(0, 2) * vl,
+                            .k = draw(0, 1) ? draw(1, 4 * vl) : draw(1, 3 * CSEP_SUM_CHUNK),
+                            .k_first = draw(0, 2) * CSEP_SUM_CHUNK,
                             .columns = draw(1, 5 * vl),
                             .panel_vectors = draw(1, CSEP_MAX_PANEL_VECTORS),
+                            .continues = (int)draw(0, 1),
                             .finish = (int)draw(0, 1),
                             .activation = any_activation()};
+    const int in_place = (int)draw(0, 1);
+    if (!in_place)
+        j.taps = 1;
     const int64_t depth = j.taps * j.k;
     j.k_total = j.k_first + depth + draw(0, vl);
     const int64_t padded = blocks_of(j.columns) * vl;
     j.b_step = draw(0, 2) ? 0 : padded + draw(0, 5);
     j.panels_outer = !j.b_step && draw(0, 1);
-    const int in_place = (int)draw(0, 1);
     j.a_row = in_place ? draw(1, 2 * vl) : vl; /* rows may overlap */
     j.a_step = in_place ? vl : j.rows * vl + draw(0, 2) * vl;
     j.a_line = draw(0, 2) * j.a_row;
@@ -423,7 +437,7 @@ static void pointwise(void)
     memcpy(before, c.data, (size_t)(c_count * bytes_of(real)));
     j.a = a.data;
     j.b = b.data;
-    j.bias = draw(0, 1) ? bias.data : NULL;
+    j.bias = j.finish ? bias.data : NULL;
     j.slopes = j.activation.kind == CSEP_PRELU ? slopes.data : NULL;
     j.c = c.data;
     j.residual = draw(0, 1) ? residual.data : NULL;
@@ -438,9 +452,12 @@ static void pointwise(void)
         const int64_t row = i / j.ldc, column = i % j.ldc;
         double sum = get(real, before, i);
         if (column < j.columns) {
-            sum = j.bias ? get(real, bias.data, column) : sum;
-            for (int64_t k = 0; k < depth; k++)
-                sum = fma_of(a_value(&j, row, k), b_value(&j, j.k_first + k, column), sum);
+            for (int64_t k = 0; k < depth; k += CSEP_SUM_CHUNK) {
+                const double chunk = chunk_of(&j, row, column, k, depth);
+                sum = k || j.continues ? plus(sum, chunk) : chunk;
+            }
+            if (j.finish)
+                sum = plus(sum, get(real, bias.data, column));
             if (j.finish && j.residual)
                 sum = plus(sum, get(real, residual.data, i));
             sum = j.finish ? activate(j.activation, j.slopes, column, sum) : sum;

@@ -6,7 +6,7 @@
  * rows of a job are worked off below one strip before the next: the input they share is then in L1.
  *
  * Every output adds its taps in the order (kernel row, kernel column), with those outside the
- * image skipped: its bits do not depend on the strip it fell into.
+ * image skipped, then the bias: its bits do not depend on the strip it fell into.
  */
 #ifndef CSEP_KERNELS_FORWARD_DEPTHWISE_H
 #define CSEP_KERNELS_FORWARD_DEPTHWISE_H
@@ -61,13 +61,17 @@ INLINE vec dw_load(const real *x, const channel_block *block, const int mode)
     return v_expand(v_load_masked(x, block->mask), block->lane);
 }
 
-/* The sums of a strip are complete: residual, activation, store; a counts from job->a. */
+/* The sums of a strip are complete: bias, residual, activation, store; a counts from job->a. */
 INLINE void dw_finish(const csep_stage_job *job, const channel_block *block, vec *acc, int64_t a,
                       const int T)
 {
     const int64_t step = job->pixel_step;
     const placement place = {T, 1, block->outputs, step, block->slopes};
     const real *residual = job->residual;
+    const vec bias = v_load(block->bias);
+    UNROLL
+    for (int t = 0; t < T; t++)
+        acc[t] = acc[t] + bias;
     v_finish(acc, T, &place, residual ? residual + a : 0, &job->activation);
     real *to = (real *)job->a + a;
     if (block->outputs == VL) {
@@ -93,7 +97,7 @@ INLINE void dw_strip_sliding(const csep_stage_job *job, const csep_line *line,
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
-        acc[t] = v_load(block->bias);
+        acc[t] = v_zero();
 
     for (int64_t di = line->rows; di > 0; di--) {
         vec tap[MAX_TAPS];
@@ -129,7 +133,7 @@ INLINE void dw_strip_any(const csep_stage_job *job, const csep_line *line,
     vec acc[STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
-        acc[t] = v_load(block->bias);
+        acc[t] = v_zero();
 
     for (int64_t di = line->rows; di > 0; di--) {
         for (int64_t dj = 0; dj < job->taps; dj++) {

@@ -6,7 +6,8 @@
  * vectors begin at channel 0.  The lanes beyond hold the next pixel's first numbers, which that
  * pixel's own vector computes to the same bits.
  *
- * Every output adds its taps in the order (kernel row, kernel column), as in depthwise.inc.h.
+ * Every output adds its taps in the order (kernel row, kernel column), then the bias, as in
+ * depthwise.inc.h.
  */
 #ifndef CSEP_KERNELS_FORWARD_FLAT_H
 #define CSEP_KERNELS_FORWARD_FLAT_H
@@ -19,11 +20,12 @@
 /* Vectors whose sums are in registers at once. */
 enum { FLAT_STRIP = 8 };
 
-/* Residual, activation and store of a vector's first `lanes` numbers. */
+/* Bias, residual, activation and store of a vector's first `lanes` numbers. */
 INLINE void flat_finish(const csep_stage_job *job, vec sum, int64_t to, int lanes)
 {
     const real *residual = job->residual;
     const placement place = {1, 1, lanes, VL, job->slopes};
+    sum = sum + v_load(job->bias);
     v_finish(&sum, 1, &place, residual ? residual + to : 0, &job->activation);
     if (lanes == VL)
         v_store((real *)job->a + to, sum);
@@ -38,11 +40,10 @@ INLINE void flat_inside(const csep_stage_job *job, const csep_line *line, int64_
     const int64_t column = job->dilation * job->col_step, step = VL / job->channels * job->channels;
     const real *w = (const real *)job->w + line->skip * job->taps * VL;
     const real *row = (const real *)line->x + job->first_col * job->col_step + at;
-    const vec bias = v_load(job->bias);
     vec acc[FLAT_STRIP];
     UNROLL
     for (int t = 0; t < T; t++)
-        acc[t] = bias;
+        acc[t] = v_zero();
     for (int64_t di = line->rows; di > 0; di--) {
         const real *x = row;
         for (int64_t dj = job->taps; dj > 0; dj--) {
@@ -67,7 +68,7 @@ INLINE void flat_part(const csep_stage_job *job, const csep_line *line, int64_t 
     const int64_t column = job->dilation * job->col_step, end = job->width * job->col_step;
     const real *w = (const real *)job->w + line->skip * job->taps * VL, *row = line->x;
     const vmask all = v_mask(lanes);
-    vec acc = v_load(job->bias);
+    vec acc = v_zero();
     for (int64_t di = line->rows; di > 0; di--) {
         int64_t x = job->first_col * job->col_step + at;
         for (int64_t dj = job->taps; dj > 0; dj--) {

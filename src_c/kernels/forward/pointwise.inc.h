@@ -4,8 +4,9 @@
  * of VL channels: those the first stage wrote, [k / VL][row][VL], or the caller's pixels as they
  * are.  B is packed so that its NV vectors of a depth step follow each other.
  *
- * Every element of C is a chain of fused multiply-adds from the bias through k = 0, 1, 2, ...: the
- * same bits whatever the tile.
+ * Every element of C is the sum over chunks of CSEP_SUM_CHUNK of k, one after the other, each of
+ * them a chain of fused multiply-adds from 0, and then of the bias: the same bits whatever the
+ * tile.
  */
 #ifndef CSEP_KERNELS_FORWARD_POINTWISE_H
 #define CSEP_KERNELS_FORWARD_POINTWISE_H
@@ -21,7 +22,8 @@ typedef struct tile_job {
     int64_t a_step, a_row, a_tap, k, taps;
     const real *b;
     int64_t b_step;
-    const real *bias; /* of this panel; NULL: start from c */
+    int continues;    /* c holds the sum of earlier chunks */
+    const real *bias; /* of this panel; added where finish is 1 */
     real *c;
     const prefetch *ahead; /* not a copy: what was just stored by parts is slow to load whole */
     int64_t ldc;
@@ -40,6 +42,13 @@ enum { ROWS_A_POINTER = 3, A_POINTERS = (MAX_MR + ROWS_A_POINTER - 1) / ROWS_A_P
 INLINE const real *pw_row(const real *const *a, int64_t a_row, const int r, const int GENERAL)
 {
     return GENERAL ? a[r / ROWS_A_POINTER] + r % ROWS_A_POINTER * a_row : a[0] + r * VL;
+}
+
+INLINE void pw_point(const real **a, const real *first, int64_t a_row, const int MR)
+{
+    UNROLL
+    for (int r = 0; r < MR; r += ROWS_A_POINTER)
+        a[r / ROWS_A_POINTER] = first + r * a_row;
 }
 
 /* Moves all pointers on. */
@@ -74,7 +83,7 @@ INLINE void pw_finish(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], con
     vec sum[MAX_SUMS];
     UNROLL
     for (int i = 0; i < MR * NV; i++)
-        sum[i] = acc[i / NV][i % NV];
+        sum[i] = acc[i / NV][i % NV] + v_load(t->bias + i % NV * VL);
     v_finish(sum, MR * NV, &place, t->residual, t->activation);
     UNROLL
     for (int i = 0; i < MR * NV; i++)
@@ -95,25 +104,54 @@ INLINE void pw_claim(const tile_job *t, const int MR, const int NV)
     }
 }
 
-/* The sums begin with the bias, or where an earlier part of the depth ended. */
-INLINE void pw_start(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR,
-                     const int NV)
+/* Sums of the chunks that are complete, in memory: accumulators take all registers. */
+typedef struct totals {
+    vec of[MAX_MR][CSEP_MAX_PANEL_VECTORS];
+} totals;
+
+/* The sum of the chunks before this job. */
+INLINE void pw_continue(const tile_job *t, totals *total, const int MR, const int NV)
 {
     UNROLL
     for (int v = 0; v < NV; v++) {
-        if (t->bias) {
-            const vec start = v_load(t->bias + v * VL);
-            UNROLL
-            for (int r = 0; r < MR; r++)
-                acc[r][v] = start;
-        } else {
-            UNROLL
-            for (int r = 0; r < MR; r++) {
-                const real *c = t->c + r * t->ldc + v * VL;
-                const int whole = v < NV - 1 || t->last_lanes == VL;
-                acc[r][v] = whole ? v_load(c) : v_load_masked(c, v_mask(t->last_lanes));
-            }
+        const int whole = v < NV - 1 || t->last_lanes == VL;
+        UNROLL
+        for (int r = 0; r < MR; r++) {
+            const real *c = t->c + r * t->ldc + v * VL;
+            total->of[r][v] = whole ? v_load(c) : v_load_masked(c, v_mask(t->last_lanes));
         }
+    }
+}
+
+INLINE void pw_zero(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR, const int NV)
+{
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            acc[r][v] = v_zero();
+    }
+}
+
+INLINE void pw_put(totals *total, vec (*acc)[CSEP_MAX_PANEL_VECTORS], const int MR, const int NV)
+{
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            total->of[r][v] = acc[r][v];
+    }
+}
+
+/* acc of the chunks up to here. */
+INLINE void pw_total(vec (*acc)[CSEP_MAX_PANEL_VECTORS], const totals *total, const int MR,
+                     const int NV)
+{
+    UNROLL
+    for (int r = 0; r < MR; r++) {
+        UNROLL
+        for (int v = 0; v < NV; v++)
+            acc[r][v] = total->of[r][v] + acc[r][v];
     }
 }
 
@@ -139,31 +177,41 @@ INLINE void pw_store(const tile_job *t, vec (*acc)[CSEP_MAX_PANEL_VECTORS], cons
     }
 }
 
+/* GCC does not see that sums of earlier chunks are only read where there are any. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 /* GENERAL: B's rows are b_step apart, rows of A a_row, and there may be several taps.  Otherwise
  * all that is known: with AVX2, K = 10 runs 10 % faster for it, K = 128 3 %.
+ *
+ * total is no array in memory to the compiler, which finds places for its elements: one that was
+ * handed in took 5 % of K = 128 with AVX2.
  *
  * opaque: else the compiler keeps sums of a_row and k in memory, 3 to 7 % of K = 32 with AVX2. */
 INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int GENERAL)
 {
     vec acc[MAX_MR][CSEP_MAX_PANEL_VECTORS];
-    if (t->claim_c)
-        pw_claim(t, MR, NV);
-    pw_start(t, acc, MR, NV);
-
-    const int64_t a_step = t->a_step, k = t->k;
+    totals total;
+    const int64_t a_step = t->a_step;
     const int64_t b_step = GENERAL ? opaque(t->b_step) : NV * VL;
-    const real *first = t->a, *b = t->b;
+    const real *tap = t->a, *b = t->b;
+    const real *a[A_POINTERS];
     const char *ahead = t->ahead->at;
     int64_t taps = GENERAL ? t->taps : 1;
-    do {
+    uint64_t left = (uint64_t)t->k, room = CSEP_SUM_CHUNK; /* of the tap, and of the chunk */
+    int summed = t->continues;
+    if (t->claim_c)
+        pw_claim(t, MR, NV);
+    if (summed)
+        pw_continue(t, &total, MR, NV);
+    pw_zero(acc, MR, NV);
+    pw_point(a, tap, GENERAL ? opaque(t->a_row) : VL, MR);
+    for (;;) {
         const int64_t a_row = GENERAL ? opaque(t->a_row) : VL;
-        const real *a[A_POINTERS];
-        UNROLL
-        for (int r = 0; r < MR; r += ROWS_A_POINTER)
-            a[r / ROWS_A_POINTER] = first + r * a_row;
-        if (GENERAL)
-            first = opaque_pointer(first);
-        for (int64_t block = k / VL; block > 0; block--) {
+        const uint64_t k = left < room ? left : room;
+        for (uint64_t block = k / VL; block > 0; block--) {
             for (int i = 0; i < t->ahead->per_turn; i++) {
                 v_prefetch_l2(ahead);
                 for (int l = LINE_BYTES; GENERAL && l < t->ahead->piece; l += LINE_BYTES)
@@ -180,16 +228,41 @@ INLINE void pw_tile(const tile_job *t, const int MR, const int NV, const int GEN
             }
             pw_advance(a, a_step, MR, GENERAL);
         }
-        for (int64_t kk = 0; kk < k % VL; kk++) {
-            pw_step(acc, a, a_row, kk, b, MR, NV, GENERAL);
+        for (uint64_t kk = 0; kk < k % VL; kk++) {
+            pw_step(acc, a, a_row, (int64_t)kk, b, MR, NV, GENERAL);
             b += b_step;
         }
-        first += GENERAL ? t->a_tap : 0;
-    } while (GENERAL && --taps);
+        left -= k;
+        if (GENERAL) {
+            room -= k;
+            pw_advance(a, (int64_t)(k % VL), MR, GENERAL); /* channels of a tap follow each other */
+            if (!left && --taps) {
+                left = (uint64_t)t->k;
+                tap += t->a_tap;
+                pw_point(a, tap, a_row, MR);
+            }
+            if (left && room)
+                continue;
+            room = CSEP_SUM_CHUNK;
+        }
+        if (!left)
+            break;
+        if (summed)
+            pw_total(acc, &total, MR, NV);
+        pw_put(&total, acc, MR, NV);
+        pw_zero(acc, MR, NV);
+        summed = 1;
+    }
+    if (summed)
+        pw_total(acc, &total, MR, NV);
     if (t->finish)
         pw_finish(t, acc, MR, NV);
     pw_store(t, acc, MR, NV);
 }
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 /* The bound is a constant of the instruction set: cases above it compile to nothing. */
 #define PW_CASE(n, bound, vectors, general)                                                        \
@@ -259,13 +332,14 @@ static tile_job pw_first_tile(const csep_pointwise_job *job, int64_t panel, int6
         .b = job->b_step ? b + column + job->k_first * job->b_step
                          : b + column * job->k_total + job->k_first * own,
         .b_step = job->b_step ? job->b_step : own,
-        .bias = bias ? bias + column : 0,
+        .continues = job->continues,
+        .bias = job->finish ? bias + column : 0,
         .c = (real *)job->c + corner,
         .ldc = job->ldc,
         .last_lanes = (int)(left < own ? left - own + VL : VL),
         .ahead = ahead,
         .finish = job->finish,
-        .claim_c = job->claim_c && bias,
+        .claim_c = job->claim_c && !job->continues,
         .residual = job->finish && residual ? residual + corner : 0,
         .activation = &job->activation,
         .slopes = slopes ? slopes + column : 0,
@@ -360,9 +434,9 @@ static void pw_panels_outer(csep_pointwise_job job, int64_t panels, int64_t tile
 static void pointwise(const csep_pointwise_job *job)
 {
     REQUIRE(job->rows >= 1 && job->lines >= 1 && job->k >= 1 && job->columns >= 1);
-    REQUIRE(job->taps >= 1 && job->k_first % VL == 0);
+    REQUIRE(job->taps >= 1 && job->k_first % CSEP_SUM_CHUNK == 0);
     REQUIRE(job->k_first + job->taps * job->k <= job->k_total);
-    REQUIRE(job->a_step >= VL);
+    REQUIRE(job->a_step >= VL && (job->taps == 1 || job->a_step == VL));
     REQUIRE(job->panel_vectors >= 1 && job->panel_vectors <= CSEP_MAX_PANEL_VECTORS);
     REQUIRE(!(job->panels_outer && job->b_step));
     const int64_t width = job->panel_vectors * VL;
