@@ -32,6 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import peers
+from others import NOTICEABLE, Others
 from roofline import Roofline, timed
 from workload import rows
 
@@ -102,7 +103,7 @@ def turn(call, threads):
 def measure(row, names, threads, seconds):
     """Return the times of one row: medians and minima by implementation, and the limits."""
     calls = prepare(row, names, threads)
-    roofline = Roofline(row)
+    roofline, others = Roofline(row), Others()
     times, turns = {name: [] for name in calls}, {name: [] for name in calls}
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times["csep"]) < 7:
@@ -118,6 +119,7 @@ def measure(row, names, threads, seconds):
         "intensity": row.intensity,
         "median": {name: float(np.median(t)) for name, t in times.items()},
         "min": {name: float(np.min(t)) for name, t in times.items()},
+        "others": others.share(),
         "paired": {n: float(np.median(np.divide(t, turns["csep"]))) for n, t in turns.items()},
         **roofline.limits(),
     }
@@ -188,7 +190,8 @@ def table(measured, threads):
     if threads == 1:
         head += ["GFLOP/s", "of FMA peak", "of roofline"]
     for row in measured:
-        cells = [f"`{row['name']}`", f"**{row['median']['csep'] * 1e6:.1f}**"]
+        neighbour = " \u2020" if row["others"] > NOTICEABLE else ""
+        cells = [f"`{row['name']}`{neighbour}", f"**{row['median']['csep'] * 1e6:.1f}**"]
         cells += [f"{row['median'][n] * 1e6:.1f}" if n in row["median"] else "-" for n in names]
         cells.append(f"{row['ratio']:.2f}" if "ratio" in row else "")
         if threads == 1:
@@ -311,7 +314,8 @@ def report(results, folder):
     text += speedup(results)
     text.append(
         f"\\* more than {COMPUTE_BOUND} floating-point operations per compulsory byte: "
-        "arithmetic is the limit."
+        "arithmetic is the limit. \u2020 others took more than "
+        f"{NOTICEABLE:.0%} of the processors meanwhile."
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name()

@@ -16,7 +16,7 @@ enum { CSEP_PROCESSORS = 1024 }; /* of larger machines, none is kept from a help
 typedef struct csep_placement {
     pthread_t thread;
     atomic_int last;                        /* processor that it settled on; -1: it has not */
-    int moved;                              /* it may not run on its caller's, until it settles */
+    atomic_int moved;                       /* it may not run on its caller's, until it settles */
     uint64_t allowed[CSEP_PROCESSORS / 64]; /* where it may run otherwise, as a cpu_set_t */
 } csep_placement;
 

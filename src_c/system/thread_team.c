@@ -20,7 +20,7 @@
 enum {
     AWAKE,   /* no work */
     ASLEEP,  /* no work: has to be woken */
-    CLAIMED, /* a caller is writing down what to do */
+    CLAIMED, /* a caller writes down what to do, or the helper settles */
     OFFERED, /* the caller may still withdraw it */
     AT_WORK,
     AWAITED, /* at work, and the caller sleeps */
@@ -51,13 +51,26 @@ static int change(helper *h, uint32_t from, uint32_t state)
     return atomic_compare_exchange_strong(&h->word, &from, with_state(from, state));
 }
 
+/* Of a helper that has had nothing to do for a while.  One that was moved for an offer, and came
+ * too late for it, settles first. */
+static void rest(helper *h, uint32_t awake)
+{
+    if (!atomic_load(&h->placement.moved)) {
+        if (change(h, awake, ASLEEP))
+            csep_sleep_while(&h->word, with_state(awake, ASLEEP));
+    } else if (change(h, awake, CLAIMED)) {
+        csep_settle(&h->placement);
+        atomic_store(&h->word, awake);
+    }
+}
+
 /* The word that says there is an offer. */
 static uint32_t wait_for_offer(helper *h)
 {
     uint32_t word;
     while (state_of(word = atomic_load(&h->word)) != OFFERED)
-        if (csep_spin_while(&h->word, word) && state_of(word) == AWAKE && change(h, word, ASLEEP))
-            csep_sleep_while(&h->word, with_state(word, ASLEEP));
+        if (csep_spin_while(&h->word, word) && state_of(word) == AWAKE)
+            rest(h, word);
     return word;
 }
 
