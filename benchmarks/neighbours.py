@@ -133,8 +133,35 @@ def prepare(pipes, row):
     return ready
 
 
+def mean_and_extreme(ratios, extreme):
+    """Return "geometric mean (largest or smallest)"."""
+    if not ratios:
+        return "-"
+    return f"{np.exp(np.mean(np.log(ratios))):.2f} ({extreme(ratios):.2f})"
+
+
+def summary(medians, names, threads):
+    """Return lines of Markdown: of each circumstance, ratios of medians over all rows.
+
+    medians: circumstance -> a dictionary for each row, (name, threads) -> median.
+    """
+    most, peers = max(threads), names[1:]
+    heads = [f"csep, {most} threads / 1 (largest)"]
+    heads += [f"{peer} / csep, {n} thr. (smallest)" for peer in peers for n in threads]
+    lines = [f"| circumstance | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
+    for circumstance, rows in medians.items():
+        wanted = [(("csep", most), ("csep", 1), max)]
+        wanted += [((peer, n), ("csep", n), min) for peer in peers for n in threads]
+        cells = [
+            mean_and_extreme([r[a] / r[b] for r in rows if a in r and b in r], extreme)
+            for a, b, extreme in wanted
+        ]
+        lines.append(f"| {circumstance} | {' | '.join(cells)} |")
+    return lines
+
+
 def main():
-    """Print a Markdown table."""
+    """Print the table of all rows, and one of ratios."""
     from peers import PEERS
     from workload import rows
 
@@ -150,21 +177,25 @@ def main():
     cores = sorted(os.sched_getaffinity(0))[: max(options.threads)]
     settings = [(n, pause) for n in options.neighbours for pause in options.pauses]
     head = [f"{n} neighbours, {pause:g} ms between" for n, pause in settings]
+    medians = {circumstance: [] for circumstance in head}
+    names = ["csep", *options.peers]
     print(f"| layer | library | threads | {' | '.join(head)} |")
     print(f"|---|---|---:|{'---:|' * len(settings)}", flush=True)
-    with libraries(["csep", *options.peers], options.threads, cores) as pipes:
+    with libraries(names, options.threads, cores) as pipes:
         for row in rows():
             if not any(text in row.name for text in options.rows):
                 continue
             ready = prepare(pipes, row.name)
             cells = {key: [] for key in ready}
-            for count, pause in settings:
+            for circumstance, (count, pause) in zip(head, settings, strict=True):
                 with neighbours(count):
                     measured = measure(ready, pause / 1000, options.seconds)
+                medians[circumstance].append({key: m for key, (m, _, _) in measured.items()})
                 for key, (middle, slow, spent) in measured.items():
                     cells[key].append(f"{middle:.0f} ({slow:.0f}), {spent:.0f}")
             for (name, threads), texts in cells.items():
                 print(f"| `{row.name}` | {name} | {threads} | {' | '.join(texts)} |", flush=True)
+    print("", *summary(medians, names, options.threads), sep="\n")
 
 
 if __name__ == "__main__":
