@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "service"))
-from head import load, write_random  # noqa: E402
+from head import load, write_random
 
 
 @pytest.fixture
