@@ -135,9 +135,11 @@ def prepare(pipes, row):
 
 def mean_and_extreme(ratios, extreme):
     """Return "geometric mean (largest or smallest)"."""
+    from compare import geometric_mean
+
     if not ratios:
         return "-"
-    return f"{np.exp(np.mean(np.log(ratios))):.2f} ({extreme(ratios):.2f})"
+    return f"{geometric_mean(ratios):.2f} ({extreme(ratios):.2f})"
 
 
 def summary(medians, names, threads):
