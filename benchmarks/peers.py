@@ -19,14 +19,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def csep(row, arrays, threads):
-    """Prepared call with ``out=``."""
-    op, x, y = row.operator(arrays), arrays[0], row.empty_result()
+    """Prepared call with ``out=``, the result of an earlier one."""
+    op, x = row.operator(arrays), arrays[0]
+    y = op(x)
     return (lambda: op(x, y, threads)), (lambda: y)
 
 
 def csep_functional(row, arrays, threads):
     """Weights given with every call."""
-    y = row.empty_result()
+    y = row.function(arrays)()
     return row.function(arrays, out=y, num_threads=threads), (lambda: y)
 
 
@@ -125,7 +126,7 @@ def pytorch(row, arrays, threads):
     def tensor(array):
         if row.dtype == "bfloat16":
             return torch.from_numpy(array.astype(np.float32)).to(dtype)
-        return torch.from_numpy(array.copy()).to(dtype)
+        return torch.from_numpy(array).clone().to(dtype)
 
     stages = []
     for stage in row.stages(arrays):

@@ -42,6 +42,9 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISCARRAY(cnp.ndarray)      # C-contiguous, aligned, native, writable
     bint PyArray_ISCARRAY_RO(cnp.ndarray)   # ... or read-only
     object PyArray_Empty(int, cnp.npy_intp *, cnp.dtype, int)
+    object PyArray_NewFromDescr(PyTypeObject *, cnp.dtype, int, cnp.npy_intp *, cnp.npy_intp *,
+                                void *, int, object)
+    PyTypeObject PyArray_Type
 
 MAX_STEP = CSEP_MAX_STEP
 MAX_THREADS = CSEP_MAX_THREADS
@@ -724,8 +727,43 @@ cdef raise_status(csep_status status):
 
 # ---- Calls
 
+cdef enum:
+    # Results from this size on are placed: NumPy's own memory begins 16 bytes past a cache line,
+    # where half of all vectors lie on two lines.  A depthwise convolution of 14x14x512 that reads
+    # and writes such arrays takes 1.4 times (AVX2) to 1.6 times (AVX-512) as long.
+    PLACED_BYTES = 32768
+    # Where x and y are the same distance apart as two pixels, a multiple of a page, they fight for
+    # the same lines of L1.  A quarter of a page further is best, by up to 1.4 times.
+    PAGE = 4096
+    APART = 1024
+    LINE = 64
+
+
+cdef object placed_empty(cnp.ndarray x, int rank, cnp.npy_intp *dims, cnp.npy_intp size):
+    """A fresh array of x's dtype at the start of a cache line, in a larger block of bytes."""
+    cdef cnp.npy_intp block_size = size + PAGE
+    cdef cnp.dtype descr = cnp.PyArray_DescrFromType(cnp.NPY_UINT8)
+    Py_INCREF(descr)  # each of the calls takes over one reference
+    block = PyArray_Empty(1, &block_size, descr, 0)
+    cdef size_t start = <size_t>data_of(block)
+    cdef size_t wanted = (<size_t>cnp.PyArray_DATA(x) & ~<size_t>(LINE - 1)) + APART
+    cdef void *data = <void *>(start + ((wanted - start) & (PAGE - 1)))
+    descr = x.descr
+    Py_INCREF(descr)
+    y = PyArray_NewFromDescr(&PyArray_Type, descr, rank, dims, NULL, data, cnp.NPY_ARRAY_CARRAY,
+                             None)
+    cnp.set_array_base(y, block)
+    return y
+
+
 cdef inline object empty_like(object x, int rank, cnp.npy_intp *dims):
-    """A fresh array of x's dtype."""
+    """A fresh array of x's dtype; the product of dims is that of a checked geometry."""
+    cdef cnp.npy_intp size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>x)
+    cdef int i
+    for i in range(rank):
+        size *= dims[i]
+    if size >= PLACED_BYTES:
+        return placed_empty(<cnp.ndarray>x, rank, dims, size)
     cdef cnp.dtype descr = (<cnp.ndarray>x).descr
     Py_INCREF(descr)  # which the call takes over
     return PyArray_Empty(rank, dims, descr, 0)
