@@ -115,6 +115,52 @@ cdef extern from "csep.h" nogil:
     ctypedef struct csep_plan:
         pass
 
+    ctypedef enum csep_step_kind:
+        CSEP_STEP_CONVOLVE
+        CSEP_STEP_ADD
+        CSEP_STEP_MULTIPLY
+        CSEP_STEP_MAX_POOL
+        CSEP_STEP_AVERAGE_POOL
+        CSEP_STEP_GLOBAL_MAX
+        CSEP_STEP_GLOBAL_AVERAGE
+        CSEP_STEP_CONCAT
+        CSEP_STEP_NEAREST
+        CSEP_STEP_BILINEAR
+        CSEP_STEP_PAD
+        CSEP_STEP_SOFTMAX
+        CSEP_STEP_RESHAPE
+
+    ctypedef struct csep_step:
+        csep_step_kind kind
+        int source_count
+        const int *sources
+        const csep_plan *plan
+        csep_input input
+        int64_t window_h
+        int64_t window_w
+        int64_t stride_h
+        int64_t stride_w
+        int64_t height
+        int64_t width
+        int64_t factor_h
+        int64_t factor_w
+        int64_t channels
+        const void *const *scales
+        const void *shift
+        csep_activation activation
+        const void *slopes
+
+    ctypedef struct csep_shape:
+        int64_t batch
+        int64_t height
+        int64_t width
+        int64_t channels
+
+    ctypedef struct csep_network:
+        pass
+
+    int CSEP_MAX_ADDED
+    int CSEP_MAX_STEPS
     int CSEP_VERSION_MAJOR
     int CSEP_VERSION_MINOR
     int CSEP_VERSION_PATCH
@@ -146,6 +192,14 @@ cdef extern from "csep.h" nogil:
     int64_t csep_scratch_bytes(const csep_plan *, const csep_input *, int)
     int64_t csep_plan_bytes(const csep_plan *)
     void csep_plan_destroy(csep_plan *)
+    csep_status csep_network_create(csep_network **, csep_dtype, int, const csep_step *, int,
+                                    const int *, int)
+    csep_status csep_network_shapes(const csep_network *, const csep_shape *, csep_shape *, int *)
+    csep_status csep_network_execute(const csep_network *, const csep_shape *, const void *const *,
+                                     void *const *, int)
+    int64_t csep_network_arena_bytes(const csep_network *, const csep_shape *)
+    int64_t csep_network_bytes(const csep_network *)
+    void csep_network_destroy(csep_network *)
     const char *csep_status_string(csep_status)
     double csep_fma_probe(csep_dtype, int64_t)
     double csep_read_probe(const float *, int64_t)

@@ -116,3 +116,40 @@ class Plan:
     def nbytes(self) -> int: ...
     @property
     def packed_count(self) -> int: ...
+
+CONVOLVE: int
+ADD: int
+MULTIPLY: int
+MAX_POOL: int
+AVERAGE_POOL: int
+GLOBAL_MAX: int
+GLOBAL_AVERAGE: int
+CONCAT: int
+NEAREST: int
+BILINEAR: int
+PAD: int
+SOFTMAX: int
+RESHAPE: int
+MAX_ADDED: int
+MAX_STEPS: int
+
+_Sides = tuple[int, int, int, int]
+
+@final
+class StepList:
+    def __new__(cls, count: int) -> Self: ...
+
+@disjoint_base
+class Network:
+    def __new__(
+        cls, double_precision: bool, inputs: int, steps: list[Any], outputs: list[int]
+    ) -> Self: ...
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def values(self) -> int: ...
+    def shapes(self, inputs: list[_Sides]) -> list[_Sides] | int: ...
+    def run(
+        self, x: list[_Array], shapes: list[_Sides], y: list[_Array], num_threads: Any
+    ) -> None: ...
+    def arena_bytes(self, shapes: list[_Sides]) -> int: ...

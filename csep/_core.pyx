@@ -1182,3 +1182,6 @@ cdef class Plan:
     def packed_count(self):
         """For how many numbers of channels weights are kept packed, beside the first."""
         return len(self.others)
+
+
+include "_network.pxi"

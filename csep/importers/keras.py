@@ -43,7 +43,12 @@ def from_keras(layer: Any) -> Operator:
         model = keras.applications.MobileNet()
         op = csep.from_keras(model.get_layer("conv_dw_1"))
     """
-    kind, arguments = operator_arguments(layer)
+    return operator_of(layer)
+
+
+def operator_of(layer: Any, *, but_softmax: bool = False) -> Operator:
+    """Return the operator of a layer; but_softmax: without its activation, if that is a softmax."""
+    kind, arguments = operator_arguments(layer, but_softmax=but_softmax)
     ones = kind == "Conv2D" and arguments["w"].shape[:2] == arguments["strides"] == (1, 1)
     if ones and "groups" not in arguments:
         kind, arguments = "PointwiseConv2D", pointwise_arguments(arguments)

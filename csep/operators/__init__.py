@@ -1,7 +1,6 @@
 """Prepared operators: weights checked and packed once, then called many times."""
 
 from .images import Conv2D, DepthwiseConv2D, PointwiseConv2D, SeparableConv2D
-from .load import load
 from .operator import Operator
 from .sequences import Conv1D, DepthwiseConv1D, SeparableConv1D
 from .summary import summary
@@ -15,6 +14,5 @@ __all__ = [
     "PointwiseConv2D",
     "SeparableConv1D",
     "SeparableConv2D",
-    "load",
     "summary",
 ]

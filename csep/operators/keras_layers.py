@@ -8,6 +8,7 @@ constructor and a configuration; anything else that it defines might decide the 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -183,8 +184,38 @@ def _ungrouped(layer: Any, kind: str, w: Array) -> tuple[str, dict[str, Any]]:
     return kind.replace("Conv", "DepthwiseConv"), {"dw": np.reshape(w, shape)}
 
 
-def operator_arguments(layer: Any) -> tuple[str, dict[str, Any]]:
+def is_softmax(layer: Any) -> bool:
+    """Whether a layer's activation is Keras' own softmax, which is no operator's."""
+    return getattr(layer, "activation", None) in _own("activations", "softmax")
+
+
+def own_name(layer: Any, names: Iterable[str]) -> str | None:
+    """Return which of keras.layers' classes of these names a layer is of exactly, or None."""
+    return next((n for n in names if type(layer) in _own("layers", n)), None)
+
+
+def activation_of(layer: Any) -> Any:
+    """Return what a layer of activation alone computes, as csep's; of PReLU with its slopes.
+
+    Raises
+    ------
+    ValueError
+        If csep does not know it.
+    """
+    if own_name(layer, ["Activation"]):
+        return _activation(layer)
+    if own_name(layer, ["PReLU"]):
+        return "prelu", _slopes(layer, layer)
+    found = _activation_of_layer(layer)
+    if found is None:
+        raise ValueError(f"layer: expected settings that csep computes, got {layer.get_config()}")
+    return found
+
+
+def operator_arguments(layer: Any, *, but_softmax: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the operator that computes what layer does, and its constructor's arguments.
+
+    but_softmax: what it does before its activation, where that is a softmax.
 
     Raises
     ------
@@ -198,7 +229,7 @@ def operator_arguments(layer: Any) -> tuple[str, dict[str, Any]]:
     if not weights:
         raise ValueError("layer: expected one with weights, got one that was not built yet")
     names = _WEIGHTS[kind] if getattr(layer, "use_bias", True) else _WEIGHTS[kind][:-1]
-    activation = _activation(layer)
+    activation = None if but_softmax and is_softmax(layer) else _activation(layer)
     if type(activation) is tuple and activation[0] == "prelu":
         weights = weights[:-1]  # the last array is that of the layer inside
     if len(weights) != len(names):

@@ -140,6 +140,9 @@ class Operator:
         {raises}
         {raises_memory}
         """
+        if type(x) is not np.ndarray and hasattr(x, "_run_operator"):
+            result: Array = x._run_operator(self, residual)  # a value of a network
+            return result
         return self._plan.run(x, residual, out, num_threads)
 
     # What every operator can tell of itself.
@@ -238,10 +241,13 @@ class Operator:
         TypeError
             If path is no path.
         """
+        files.write(path, *self._described())
+
+    def _described(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return what a file says of the operator, and its arrays."""
         slopes = self._slopes()
         settings = self._chosen() | dict.fromkeys(slopes, ("prelu", None))
-        description = {"operator": self._name, "settings": settings}
-        files.write(path, description, self.weights | slopes)
+        return {"operator": self._name, "settings": settings}, self.weights | slopes
 
     def _keras_matrix(self) -> Array | None:
         """Pointwise weights with the axes of a kernel; others as they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..spec.tables import table
 from .operator import Operator, Shape
 
 
@@ -71,14 +72,4 @@ def summary(operators: Sequence[Operator], input_shape: Shape) -> str:
     ratio = f"{ordinary / macs:.1f}x" if macs and counted else "-"
     total = ("Total", "", f"{parameters:,}", f"{macs:,}" if counted else "-", ratio)
     head = ("Layer (type)", "Output shape", "Params", "MACs", "Conv2D / this")
-    table = [head, *rows, total]
-    widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
-            + [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        ).rstrip()
-        for row in table
-    ]
-    rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+    return table(head, rows, total)

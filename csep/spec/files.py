@@ -22,8 +22,8 @@ from .arrays import Array
 
 FORMAT = 1
 _DESCRIPTION = "description"
-_LONGEST_DESCRIPTION = 1 << 16
-_MOST_ARRAYS = 64
+_LONGEST_DESCRIPTION = 1 << 23  # bytes: a network of thousands of steps
+_MOST_ARRAYS = 1 << 15
 
 
 def _path(path: object) -> Path:

@@ -259,6 +259,84 @@ void csep_plan_destroy(csep_plan *plan);
 
 const char *csep_status_string(csep_status status);
 
+/* ---- Networks: many steps in one call ----
+ *
+ * A network has values, images of NHWC: the first are its inputs, then each step makes one of
+ * values before it.  Value `inputs + i` is what step i makes.  All are of one dtype, CSEP_F32 or
+ * CSEP_F64. */
+
+typedef enum csep_step_kind {
+    CSEP_STEP_CONVOLVE = 0, /* plan; a second source is the residual */
+    CSEP_STEP_ADD = 1,      /* activation(shift + the sum of scale * source, one after the other);
+                             * channel by channel; also scale and shift, and activations alone */
+    CSEP_STEP_MULTIPLY = 2, /* activation(the product of the sources) */
+    CSEP_STEP_MAX_POOL = 3, /* of the pixels under a window; padding is left out */
+    CSEP_STEP_AVERAGE_POOL = 4,   /* likewise */
+    CSEP_STEP_GLOBAL_MAX = 5,     /* of all pixels of an image */
+    CSEP_STEP_GLOBAL_AVERAGE = 6, /* likewise */
+    CSEP_STEP_CONCAT = 7,         /* channels side by side */
+    CSEP_STEP_NEAREST = 8,        /* resized: output pixel i is pixel floor((i + 0.5) * in / out) */
+    CSEP_STEP_BILINEAR = 9, /* resized: between the pixels beside (i + 0.5) * in / out - 0.5 */
+    CSEP_STEP_PAD = 10,     /* zeros around; cropped where a padding is negative */
+    CSEP_STEP_SOFTMAX = 11, /* over the channels of a pixel */
+    CSEP_STEP_RESHAPE = 12, /* the same numbers with other sides */
+    CSEP_LAST_STEP = CSEP_STEP_RESHAPE
+} csep_step_kind;
+
+/* What a kind of step has no use for is 0 or NULL. */
+typedef struct csep_step {
+    csep_step_kind kind;
+    int source_count;
+    const int *sources;    /* values.  CSEP_STEP_CONVOLVE: x and perhaps a residual.  CSEP_STEP_ADD,
+                            * CSEP_STEP_MULTIPLY: 1 to CSEP_MAX_ADDED, of one size, or some a single
+                            * pixel for all of an image.  CSEP_STEP_CONCAT: any number.  Else one */
+    const csep_plan *plan; /* CSEP_STEP_CONVOLVE: of the network's dtype; is to outlive it */
+    csep_input input;      /* CSEP_STEP_CONVOLVE, pools: padding; CSEP_STEP_CONVOLVE: its mode;
+                            * CSEP_STEP_PAD: pad_top, pad_bottom, pad_left, pad_right */
+    int64_t window_h, window_w, stride_h, stride_w; /* pools */
+    int64_t height, width; /* resizing, CSEP_STEP_RESHAPE: of the result.  Resizing: 0 for as many
+                            * times the source's as ... */
+    int64_t factor_h, factor_w; /* ... this */
+    int64_t channels;           /* of scales, shift and slopes, and of CSEP_STEP_RESHAPE's result */
+    const void *const *scales;  /* CSEP_STEP_ADD: for each source (channels) or NULL; or NULL */
+    const void *shift;          /* CSEP_STEP_ADD: (channels) or NULL */
+    csep_activation activation; /* CSEP_STEP_ADD, CSEP_STEP_MULTIPLY */
+    const void *slopes;         /* CSEP_PRELU: (channels) */
+} csep_step;
+
+typedef struct csep_shape {
+    int64_t batch, height, width, channels;
+} csep_shape;
+
+#define CSEP_MAX_ADDED 8
+#define CSEP_MAX_STEPS 8192
+
+typedef struct csep_network csep_network;
+
+/* outputs are values that steps have made, each named once.  Copies everything but the plans. */
+csep_status csep_network_create(csep_network **network, csep_dtype dtype, int input_count,
+                                const csep_step *steps, int step_count, const int *outputs,
+                                int output_count);
+
+/* The shapes of all values, inputs first, for inputs of these shapes.  Where they do not fit,
+ * CSEP_BAD_SHAPE, and *bad_step, if there is one, is the step that cannot be computed. */
+csep_status csep_network_shapes(const csep_network *network, const csep_shape *inputs,
+                                csep_shape *values, int *bad_step);
+
+/* Runs all steps.  x are the inputs, y the outputs, arrays that do not overlap.  As csep_execute:
+ * from any number of threads at once, the same bits for any num_threads.  What lies between is in
+ * memory that the calling thread keeps for its next call. */
+csep_status csep_network_execute(const csep_network *network, const csep_shape *inputs,
+                                 const void *const *x, void *const *y, int num_threads);
+
+/* Bytes of memory for what lies between inputs and outputs; 0 where the inputs do not fit. */
+int64_t csep_network_arena_bytes(const csep_network *network, const csep_shape *inputs);
+
+/* Bytes held by the network, plans not included. */
+int64_t csep_network_bytes(const csep_network *network);
+
+void csep_network_destroy(csep_network *network);
+
 /* Runs independent fused multiply-adds in registers and returns how many floating-point
  * operations were done: with a clock around it, the FMA peak of the instruction set in use. */
 double csep_fma_probe(csep_dtype dtype, int64_t iterations);

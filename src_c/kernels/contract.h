@@ -123,6 +123,44 @@ typedef struct csep_pointwise_job {
 
 typedef void (*csep_pointwise_fn)(const csep_pointwise_job *job);
 
+/* Numbers of pixels, one by one: y[pixel][c] = activation(v), where v is
+ *   product: x[0][pixel][c] * x[1][pixel][c] * ...
+ *   else: shift[c], then x[s][pixel][c] * scale[s][c] added for one source s after the other.
+ * y may be one of the sources whose x_step is channels. */
+typedef struct csep_elementwise_job {
+    int64_t pixels;   /* >= 1 */
+    int64_t channels; /* >= 1; also the step between pixels of y */
+    int product;
+    int sources; /* 1 .. CSEP_MAX_ADDED */
+    const void *x[CSEP_MAX_ADDED];
+    int64_t x_step[CSEP_MAX_ADDED];    /* between pixels: channels, or 0 for one and the same */
+    const void *scale[CSEP_MAX_ADDED]; /* padded to whole vectors, or NULL: 1 */
+    const void *shift;                 /* likewise, or NULL: 0; not with product */
+    const void *slopes;                /* CSEP_PRELU: likewise */
+    csep_activation activation;
+    void *y;
+} csep_elementwise_job;
+
+/* A grid of pixels becomes one: y[c] = the sum of x[row][column][c] * factor[..], in chunks of
+ * CSEP_SUM_CHUNK pixels, or without factors the largest; which of a NaN and a number is the larger
+ * is not defined. */
+typedef struct csep_combine_job {
+    const void *x;
+    int64_t rows, columns;         /* of the grid, >= 1 */
+    int64_t row_step, column_step; /* between pixels */
+    const void *factor;            /* for each pixel, row by row, or NULL */
+    int64_t factor_step;           /* 1, or 0 where one factor is for all */
+    int64_t channels;              /* >= 1 */
+    void *y;                       /* apart from x */
+} csep_combine_job;
+
+/* y[pixel][c] = e^x[pixel][c] / the sum of e^x[pixel][..]; y may be x. */
+typedef struct csep_softmax_job {
+    int64_t pixels, channels; /* >= 1 */
+    const void *x;
+    void *y;
+} csep_softmax_job;
+
 /* A run of pixels between an array of any dtype and layout ("outside": the caller's) and rows of
  * real ("inside": scratch).  load_staged converts inwards, store_staged outwards; a value is
  * rounded to nearest, ties to even. */
@@ -152,6 +190,9 @@ typedef struct csep_kernels {
     csep_stage_fn depthwise_flat;
     csep_stage_fn im2col;
     csep_pointwise_fn pointwise;
+    void (*elementwise)(const csep_elementwise_job *job);
+    void (*combine)(const csep_combine_job *job);
+    void (*softmax)(const csep_softmax_job *job);
     void (*load_staged)(const csep_convert_job *job, const void *outside, void *inside);
     void (*store_staged)(const csep_convert_job *job, const void *inside, void *outside);
     /* Copies rows x columns, from_step apart, into a panel: rows of whole vectors, the lanes past

@@ -4,10 +4,13 @@
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
 #include "kernels/dispatch.h"
+#include "kernels/forward/combine.inc.h"
 #include "kernels/forward/depthwise.inc.h"
+#include "kernels/forward/elementwise.inc.h"
 #include "kernels/forward/flat.inc.h"
 #include "kernels/forward/im2col.inc.h"
 #include "kernels/forward/pointwise.inc.h"
+#include "kernels/forward/softmax.inc.h"
 #include "kernels/shared/convert.inc.h"
 #include "kernels/shared/pack.inc.h"
 #include "kernels/shared/probe.inc.h"
@@ -30,6 +33,9 @@ const csep_kernels KERNELS = {
     .depthwise_flat = depthwise_flat,
     .im2col = im2col,
     .pointwise = pointwise,
+    .elementwise = elementwise,
+    .combine = combine,
+    .softmax = softmax,
     .load_staged = load_staged,
     .store_staged = store_staged,
     .pack_panel = pack_panel,

@@ -57,13 +57,19 @@ static int useful_threads(double work, double thread_work, int num_threads)
     return threads > useful ? (int)useful : threads;
 }
 
+int csep_threads_worth_waking(double work, int num_threads)
+{
+    return useful_threads(work, ASLEEP_THREAD_WORK, num_threads);
+}
+
 static void choose_threads(const csep_plan *p, const csep_geometry *g, int64_t weight_bytes,
                            int num_threads, csep_schedule *s)
 {
     const double pixels = (double)(g->input.batch * g->out_h) * (double)g->out_w;
     const double work = pixels * pixel_cost(p) + (double)weight_bytes * BYTE_COST;
     s->threads = useful_threads(work, AWAKE_THREAD_WORK, num_threads);
-    s->worth_waking = useful_threads(work, ASLEEP_THREAD_WORK, num_threads);
+    s->worth_waking = csep_threads_worth_waking(work, num_threads);
+    s->work = work;
 }
 
 /* The rows dealt evenly to tiles of at most this extent; where things lie in scratch. */

@@ -41,6 +41,7 @@ typedef struct csep_schedule {
     int panels_outer;
     int claim_c;      /* y is larger than L2: its lines are asked for before they are stored to */
     int prefetch_x;   /* the next tile's input is; without a product, where x is larger than L2 */
+    double work;      /* multiply-adds, as many pointwise ones as take the same time */
     int threads;      /* where helpers are awake */
     int worth_waking; /* where they are to be woken; at most as many */
 } csep_schedule;
@@ -48,6 +49,9 @@ typedef struct csep_schedule {
 /* For a geometry that was resolved with the plan's descriptor and num_threads >= 1. */
 void csep_make_schedule(const csep_plan *plan, const csep_geometry *geometry, int num_threads,
                         csep_schedule *schedule);
+
+/* How many threads so much work is worth waking for. */
+int csep_threads_worth_waking(double work, int num_threads);
 
 /* What the threads of a call share out: each a tile for a range of panels. */
 static inline int64_t csep_jobs(const csep_schedule *s)

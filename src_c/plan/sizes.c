@@ -8,8 +8,7 @@
  * so many columns more. */
 enum { COLUMNS_WORTH_A_RUN = 32 };
 
-/* Whether an array with these sides, of doubles, can be addressed with room for padding. */
-static int fits_memory(const int64_t *sides, int count)
+int csep_fits_memory(const int64_t *sides, int count)
 {
     int64_t bytes = sizeof(double);
     for (int i = 0; i < count; i++)
@@ -22,7 +21,7 @@ static int images_fit(const csep_input *in, int64_t channels)
 {
     const int64_t sides[] = {max64(in->batch, 1), max64(in->height, 1), max64(in->width, 1),
                              channels};
-    return fits_memory(sides, 4);
+    return csep_fits_memory(sides, 4);
 }
 
 static int in_range(int64_t value, int64_t low) { return value >= low && value <= CSEP_MAX_STEP; }
@@ -50,10 +49,10 @@ csep_status csep_check_desc(const csep_conv_desc *d)
     if (d->kind == CSEP_DEPTHWISE && d->out_channels != d->in_channels * d->channel_multiplier)
         return CSEP_BAD_ARGUMENT;
     const int64_t taps[] = {d->kernel_h, d->kernel_w, d->in_channels, d->channel_multiplier};
-    if (!fits_memory(taps, 4))
+    if (!csep_fits_memory(taps, 4))
         return CSEP_BAD_SHAPE;
     const int64_t product[] = {csep_depth(d), d->out_channels};
-    return d->kind == CSEP_DEPTHWISE || fits_memory(product, 2) ? CSEP_OK : CSEP_BAD_SHAPE;
+    return d->kind == CSEP_DEPTHWISE || csep_fits_memory(product, 2) ? CSEP_OK : CSEP_BAD_SHAPE;
 }
 
 /* Output pixels along one side; < 1 when the kernel does not fit. */
@@ -152,7 +151,7 @@ csep_status csep_resolve_sizes(const csep_conv_desc *d, const csep_input *input,
     g.out_w =
         out_side(in.width, in.pad_left, in.pad_right, d->kernel_w, d->stride_w, d->dilation_w);
     const int64_t y[] = {max64(in.batch, 1), g.out_h, g.out_w, d->out_channels};
-    if (g.out_h < 1 || g.out_w < 1 || !fits_memory(y, 4))
+    if (g.out_h < 1 || g.out_w < 1 || !csep_fits_memory(y, 4))
         return CSEP_BAD_SHAPE;
     if (!(in.pad_top | in.pad_bottom | in.pad_left | in.pad_right))
         g.input.padding_mode = CSEP_ZEROS;

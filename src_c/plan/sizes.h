@@ -4,6 +4,9 @@
 
 #include "csep.h"
 
+/* Whether an array with these sides, of doubles, can be addressed with room for padding. */
+int csep_fits_memory(const int64_t *sides, int count);
+
 /* Whether a descriptor may be: CSEP_OK, CSEP_BAD_ARGUMENT or CSEP_BAD_SHAPE. */
 csep_status csep_check_desc(const csep_conv_desc *desc);
 

@@ -1,4 +1,4 @@
-/* The jobs of a call, dealt to its threads. */
+/* The work of a call, dealt to its threads. */
 #ifndef CSEP_RUN_THREADS_H
 #define CSEP_RUN_THREADS_H
 
@@ -6,13 +6,22 @@
 
 typedef void (*csep_job_fn)(void *context, int64_t job, int thread);
 
-/* Memory that csep_deal_jobs wants for so many threads, and how it must be aligned. */
-int64_t csep_deal_bytes(int threads);
-enum { CSEP_DEAL_ALIGNMENT = 64 };
+/* Jobs that may be done in any order, and beside each other. */
+typedef struct csep_task {
+    int64_t jobs; /* from 0 to CSEP_MAX_JOBS */
+    csep_job_fn run;
+    void *context;
+} csep_task;
 
-/* Runs each of the jobs once, on threads 0 .. threads - 1, or on those that turn up, and waits for
- * all.  Nobody may rely on which thread runs which job; each begins with a run of neighbouring
- * ones. */
-void csep_deal_jobs(int64_t jobs, int threads, csep_job_fn run, void *context, void *memory);
+#define CSEP_MAX_JOBS (INT64_C(1) << 40)
+
+/* Memory that csep_run_tasks wants, and how it must be aligned. */
+int64_t csep_task_bytes(int tasks, int threads);
+enum { CSEP_TASK_ALIGNMENT = 64 };
+
+/* Runs each job of each task once, on threads 0 .. threads - 1, or on those that turn up, and waits
+ * for all.  A task begins when all jobs of the one before have ended.  Nobody may rely on which
+ * thread runs which job; each begins with a run of neighbouring ones. */
+void csep_run_tasks(const csep_task *tasks, int count, int threads, void *memory);
 
 #endif

@@ -8,6 +8,7 @@
 typedef enum csep_scratch_use {
     CSEP_SCRATCH_TILES,
     CSEP_SCRATCH_WEIGHTS,
+    CSEP_SCRATCH_ARENA, /* the values between the steps of a network */
     CSEP_SCRATCH_USES
 } csep_scratch_use;
 

@@ -78,7 +78,37 @@ def onnxruntime(model, inputs, threads):
     return lambda: session.run(None, feed)
 
 
-PEERS = {"TensorFlow": tensorflow, "ONNX Runtime": onnxruntime, "LiteRT": litert}
+def openvino(model, inputs, threads):
+    """Return a runner of the model converted for OpenVINO."""
+    import openvino as ov
+
+    function, _ = _function(model, inputs)
+    converted = ov.convert_model(function, example_input=tuple(inputs))
+    for i, x in enumerate(inputs):
+        converted.reshape({converted.inputs[i]: list(x.shape)})
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    compiled = ov.Core().compile_model(converted, "CPU", settings)
+    request = compiled.create_infer_request()
+    for i, x in enumerate(inputs):
+        request.set_input_tensor(i, ov.Tensor(x, shared_memory=True))
+
+    def run():
+        request.infer()
+        return [request.get_output_tensor(i).data for i in range(len(compiled.outputs))]
+
+    return run
+
+
+PEERS = {
+    "TensorFlow": tensorflow,
+    "ONNX Runtime": onnxruntime,
+    "OpenVINO": openvino,
+    "LiteRT": litert,
+}
 
 
 def limit_threads(threads):
@@ -131,14 +161,3 @@ def take_turns(runners, threads, seconds):
             run()
             times[name].append(time.perf_counter() - start)
     return times
-
-
-def report(title, runners, threads, seconds):
-    """Time the runners and print the table."""
-    times = take_turns(runners, threads, seconds)
-    ours = np.median(times["csep"])
-    print(f"\n{title}, {threads} thread{'s' if threads > 1 else ''}")
-    print(f"{'':14}{'ms, median':>12}{'ms, least':>12}{'times csep':>12}")
-    for name, taken in times.items():
-        median = np.median(taken)
-        print(f"{name:14}{median * 1e3:12.3f}{min(taken) * 1e3:12.3f}{median / ours:12.2f}")

@@ -1,0 +1,153 @@
+#include "network/arena.h"
+
+#include <stdlib.h>
+
+#include "network/shapes.h"
+#include "plan/arith.h"
+
+enum { ALIGNMENT = 64 };
+
+/* A piece of the arena, for the steps from first to last.  A value that takes the memory of an
+ * earlier one has the same block. */
+typedef struct block {
+    int64_t bytes, at;
+    int first, last;
+} block;
+
+typedef struct layout {
+    const csep_network *network;
+    const csep_shape *values;
+    csep_place *places;
+    int *last_use; /* of each value: the step, or one that never comes where it is an output */
+    int *block_of; /* of each value in the arena */
+    block *blocks; /* one for each value, then one for each step's extra; unused: bytes 0 */
+    block **order;
+    int count;
+} layout;
+
+static void find_last_uses(layout *l)
+{
+    const csep_network *n = l->network;
+    for (int i = 0; i < csep_value_count(n); i++)
+        l->last_use[i] = i - n->inputs;
+    for (int i = 0; i < n->steps; i++)
+        for (int s = 0; s < n->step[i].source_count; s++)
+            l->last_use[n->step[i].sources[s]] = i;
+}
+
+/* The source whose memory a step's result may take, or -1: it is not needed afterwards, and the
+ * step reads each number of it just before it writes the one in its place. */
+static int source_in_place(const layout *l, int step)
+{
+    const csep_network *n = l->network;
+    const csep_step *s = &n->step[step];
+    const int numbers = s->kind == CSEP_STEP_ADD || s->kind == CSEP_STEP_MULTIPLY ||
+                        s->kind == CSEP_STEP_SOFTMAX || s->kind == CSEP_STEP_RESHAPE;
+    for (int i = 0; numbers && i < s->source_count; i++) {
+        const int x = s->sources[i];
+        if (l->places[x].kind == CSEP_IN_ARENA && l->blocks[l->block_of[x]].last == step &&
+            csep_elements(&l->values[x]) == csep_elements(&l->values[n->inputs + step]))
+            return x;
+    }
+    return -1;
+}
+
+static void make_blocks(layout *l, const int64_t *extra)
+{
+    const csep_network *n = l->network;
+    const int size = n->kernels->size;
+    for (int i = 0; i < n->steps; i++) {
+        const int y = n->inputs + i;
+        l->blocks[csep_value_count(n) + i] = (block){round_up(extra[i], ALIGNMENT), 0, i, i};
+        if (l->places[y].kind != CSEP_IN_ARENA)
+            continue;
+        const int x = source_in_place(l, i);
+        l->block_of[y] = x < 0 ? y : l->block_of[x];
+        block *b = &l->blocks[l->block_of[y]];
+        if (x < 0)
+            *b = (block){round_up(csep_elements(&l->values[y]) * size, ALIGNMENT), 0, i, i};
+        b->last = l->last_use[y] > b->last ? l->last_use[y] : b->last;
+    }
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x->first - y->first;
+}
+
+static int lower_first(const void *a, const void *b)
+{
+    const block *x = *(block *const *)a, *y = *(block *const *)b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The largest first, each as low as those that are placed and needed beside it allow.  `placed` are
+ * pointers in order of address. */
+static int64_t place_blocks(layout *l, block **placed)
+{
+    int64_t top = 0;
+    qsort(l->order, (size_t)l->count, sizeof *l->order, larger_first);
+    for (int i = 0; i < l->count; i++) {
+        block *b = l->order[i];
+        for (int j = 0; j < i; j++) {
+            const block *other = placed[j];
+            if (other->first > b->last || b->first > other->last ||
+                other->at + other->bytes <= b->at)
+                continue;
+            if (other->at >= b->at + b->bytes)
+                break;
+            b->at = other->at + other->bytes;
+        }
+        top = max64(top, b->at + b->bytes);
+        int j = i;
+        for (; j > 0 && lower_first(&placed[j - 1], &b) > 0; j--)
+            placed[j] = placed[j - 1];
+        placed[j] = b;
+    }
+    return top;
+}
+
+static int64_t lay_out(layout *l, const int64_t *extra, int64_t *extra_at)
+{
+    const csep_network *n = l->network;
+    const int values = csep_value_count(n);
+    for (int i = 0; i < values; i++)
+        l->places[i] =
+            i < n->inputs ? (csep_place){CSEP_IN_INPUT, i} : (csep_place){CSEP_IN_ARENA, 0};
+    for (int i = 0; i < n->outputs; i++)
+        l->places[n->output[i]] = (csep_place){CSEP_IN_OUTPUT, i};
+    find_last_uses(l);
+    make_blocks(l, extra);
+    for (int i = 0; i < values + n->steps; i++)
+        if (l->blocks[i].bytes)
+            l->order[l->count++] = &l->blocks[i];
+    const int64_t bytes = place_blocks(l, l->order + values + n->steps);
+    for (int i = 0; i < values; i++)
+        if (l->places[i].kind == CSEP_IN_ARENA)
+            l->places[i].at = l->blocks[l->block_of[i]].at;
+    for (int i = 0; i < n->steps; i++)
+        extra_at[i] = l->blocks[values + i].at;
+    return bytes;
+}
+
+int csep_place_values(const csep_network *n, const csep_shape *values, const int64_t *extra,
+                      csep_place *places, int64_t *extra_at, int64_t *arena_bytes)
+{
+    const size_t count = (size_t)csep_value_count(n), most = count + (size_t)n->steps;
+    layout l = {.network = n, .values = values, .places = places};
+    l.last_use = calloc(count, sizeof *l.last_use);
+    l.block_of = calloc(count, sizeof *l.block_of);
+    l.blocks = calloc(most, sizeof *l.blocks);
+    l.order = calloc(2 * most, sizeof(block *));
+    const int ok = l.last_use && l.block_of && l.blocks && l.order;
+    if (ok)
+        *arena_bytes = lay_out(&l, extra, extra_at);
+    free(l.last_use);
+    free(l.block_of);
+    free(l.blocks);
+    free((void *)l.order);
+    return ok;
+}

@@ -1,0 +1,21 @@
+/* Where the values of a network lie during a call. */
+#ifndef CSEP_NETWORK_ARENA_H
+#define CSEP_NETWORK_ARENA_H
+
+#include "network/network.h"
+
+typedef enum csep_place_kind { CSEP_IN_INPUT, CSEP_IN_OUTPUT, CSEP_IN_ARENA } csep_place_kind;
+
+/* A value's memory: that of an input or output, by its number, or so many bytes into the arena. */
+typedef struct csep_place {
+    csep_place_kind kind;
+    int64_t at;
+} csep_place;
+
+/* Places all values of these shapes, so that no two that are needed at the same time overlap, and
+ * tells how large the arena must be.  `extra`: bytes that a step wants for itself, at extra_at.  0
+ * if there is no memory. */
+int csep_place_values(const csep_network *network, const csep_shape *values, const int64_t *extra,
+                      csep_place *places, int64_t *extra_at, int64_t *arena_bytes);
+
+#endif

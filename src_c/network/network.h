@@ -1,0 +1,29 @@
+/* A network: its steps, checked and copied.  Made in network.c, read by the other files here. */
+#ifndef CSEP_NETWORK_NETWORK_H
+#define CSEP_NETWORK_NETWORK_H
+
+#include "csep.h"
+#include "kernels/contract.h"
+
+typedef struct csep_prepared_cache csep_prepared_cache;
+
+struct csep_network {
+    csep_dtype dtype;
+    const csep_kernels *kernels;
+    int inputs, steps, outputs;
+    /* Their arrays are the network's own: scales, shift and slopes padded to whole vectors. */
+    csep_step *step;
+    int *output; /* values */
+    int64_t bytes;
+    csep_prepared_cache *prepared; /* for the last shapes */
+};
+
+static inline int csep_value_count(const csep_network *n) { return n->inputs + n->steps; }
+
+/* For arguments that are checked; NULL if there is no memory. */
+csep_network *csep_build_network(csep_dtype dtype, int inputs, const csep_step *steps, int count,
+                                 const int *outputs, int output_count);
+
+void csep_free_network(csep_network *network);
+
+#endif

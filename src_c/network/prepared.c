@@ -1,0 +1,94 @@
+#include "network/prepared.h"
+
+#include <stdlib.h>
+
+#include "network/shapes.h"
+#include "plan/arith.h"
+#include "plan/plan.h"
+#include "run/convolution.h"
+
+/* Larger values are refused: sums of their sizes could overflow. */
+#define MOST_BYTES (INT64_C(1) << 46)
+
+static int allocate(csep_prepared *p, const csep_network *n)
+{
+    const size_t values = (size_t)csep_value_count(n), steps = (size_t)n->steps;
+    p->values = calloc(values, sizeof *p->values);
+    p->places = calloc(values, sizeof *p->places);
+    p->extra_at = calloc(steps + 1, sizeof *p->extra_at);
+    p->step = calloc(steps + 1, sizeof *p->step);
+    return p->values && p->places && p->extra_at && p->step;
+}
+
+static void schedule_steps(csep_prepared *p, const csep_network *n, int num_threads, int64_t *extra)
+{
+    double work = 0;
+    p->threads = p->worth_waking = 1;
+    for (int i = 0; i < n->steps; i++) {
+        const csep_plan *plan = n->step[i].plan;
+        if (n->step[i].kind != CSEP_STEP_CONVOLVE)
+            continue;
+        csep_prepared_step *step = &p->step[i];
+        csep_make_schedule(plan, &step->geometry, num_threads, &step->schedule);
+        if (step->schedule.input_converted)
+            extra[i] = csep_converted_bytes(plan, &step->geometry);
+        p->scratch_bytes =
+            max64(p->scratch_bytes, round_up(step->schedule.scratch_bytes, CSEP_TASK_ALIGNMENT));
+        p->threads = (int)max64(p->threads, step->schedule.threads);
+        work += step->schedule.work;
+    }
+    p->worth_waking = (int)min64(csep_threads_worth_waking(work, num_threads), p->threads);
+}
+
+static csep_status prepare(csep_prepared *p, const csep_network *n, const csep_shape *inputs,
+                           int num_threads, int64_t *extra, csep_geometry *geometries)
+{
+    int bad_step;
+    const csep_status status = csep_infer_shapes(n, inputs, p->values, geometries, &bad_step);
+    if (status != CSEP_OK)
+        return status;
+    for (int i = 0; i < csep_value_count(n); i++)
+        if (csep_elements(&p->values[i]) > MOST_BYTES / n->kernels->size)
+            return CSEP_NO_MEMORY;
+    for (int i = 0; i < n->steps; i++)
+        p->step[i].geometry = geometries[i];
+    schedule_steps(p, n, num_threads, extra);
+    for (int i = 0; i < n->steps; i++)
+        if (extra[i] > MOST_BYTES)
+            return CSEP_NO_MEMORY;
+    return csep_place_values(n, p->values, extra, p->places, p->extra_at, &p->arena_bytes)
+               ? CSEP_OK
+               : CSEP_NO_MEMORY;
+}
+
+csep_prepared *csep_prepare(const csep_network *n, const csep_shape *inputs, int num_threads,
+                            csep_status *status)
+{
+    csep_prepared *p = calloc(1, sizeof *p);
+    int64_t *extra = calloc((size_t)n->steps + 1, sizeof *extra);
+    csep_geometry *geometries = calloc((size_t)n->steps + 1, sizeof *geometries);
+    *status = CSEP_NO_MEMORY;
+    if (p)
+        atomic_init(&p->users, 1);
+    if (p && extra && geometries && allocate(p, n)) {
+        p->num_threads = num_threads;
+        *status = prepare(p, n, inputs, num_threads, extra, geometries);
+    }
+    free(extra);
+    free(geometries);
+    if (*status == CSEP_OK)
+        return p;
+    csep_leave_prepared(p);
+    return NULL;
+}
+
+void csep_leave_prepared(csep_prepared *p)
+{
+    if (!p || atomic_fetch_sub(&p->users, 1) > 1)
+        return;
+    free(p->values);
+    free(p->places);
+    free(p->extra_at);
+    free(p->step);
+    free(p);
+}
