@@ -87,13 +87,15 @@ def graph_of(model: Any) -> Graph:
     calls = []
     for entry in config["layers"]:
         for number, node in enumerate(entry["inbound_nodes"]):
+            layer, made = by_name[entry["name"]], 0
             if isinstance(node, dict):
                 arguments = _tensors_of_3(node["args"])
                 keywords = _tensors_of_3(node["kwargs"])
             else:
                 arguments, keywords = _arguments_of_2(node)
-            layer = by_name[entry["name"]]
-            calls.append(Call(entry["name"], number, layer, arguments, keywords))
+                # Keras 2 counts how a model within the model was made as its first call.
+                made = 1 if hasattr(layer, "layers") else 0
+            calls.append(Call(entry["name"], made + number, layer, arguments, keywords))
     return Graph(_ends(config["input_layers"]), _ends(config["output_layers"]), calls)
 
 

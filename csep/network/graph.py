@@ -302,10 +302,14 @@ def fused(
     ValueError
         If an output is made of an input that is not among the inputs.
     """
-    fusion = Fusion(ordered(outputs, inputs), outputs, _EXACT if exactly else _ALL)
+    rules, ends, count = _EXACT if exactly else _ALL, list(outputs), -1
+    # Again while there are fewer steps: what two steps used, one may use now.
+    while count != len(order := ordered(ends, inputs)):
+        count = len(order)
+        fusion = Fusion(order, ends, rules)
+        ends = [fusion.result(value) for value in ends]
     results: list[Value] = []
-    for value in outputs:
-        new = fusion.result(value)
+    for new in ends:
         # An input that is an output, or an output twice: a copy.
         if new._step is None or any(new is other for other in results):
             new = make("reshape", [new], {"shape": new._trials[0][1:]}, name=new._name)

@@ -81,6 +81,9 @@ def _own(kind: str, name: str) -> list[Any]:
         module = getattr(sys.modules.get(package), kind, None)
         if hasattr(module, name):
             found.append(getattr(module, name))
+    if (kind, name) == ("activations", "silu"):  # Keras 2 means TensorFlow's by that name
+        silu = getattr(getattr(sys.modules.get("tensorflow"), "nn", None), "silu", None)
+        found += [] if silu is None else [silu]
     return found
 
 

@@ -38,7 +38,7 @@
  *                               as well, on every processor
  *   v_product_error(a, b, p)    a * b - p, exactly                     p is a * b rounded; nothing
  *                                                                      overflows or underflows
- *   v_quotient(a, b)            a / b within 1 ulp                     a, b, a / b, 1 / b normal
+ *   v_reciprocal(v)             1 / v within 1 ulp                     v, 1 / v normal
  *   v_min(a, b), v_max(a, b)    the smaller, the larger; b where one
  *                               of them is NaN
  *   v_or(a, b)                  the bits of a or b

@@ -19,14 +19,27 @@ static void *copy_of(csep_network *n, const void *from, int64_t bytes, int64_t r
     return to;
 }
 
-/* Replaces *array by a copy, padded to whole vectors; whether there was memory. */
+int64_t csep_repeats(const csep_network *n, int64_t channels)
+{
+    const int64_t block = 4 * n->kernels->vl; /* a power of two */
+    int64_t repeats = block;
+    for (int64_t c = channels; c % 2 == 0 && repeats > 1; c /= 2)
+        repeats /= 2;
+    return channels < block ? repeats : 1;
+}
+
+/* Replaces *array by a copy; whether there was memory. */
 static int own_numbers(csep_network *n, const void **array, int64_t count)
 {
     if (!*array)
         return 1;
-    const int size = n->kernels->size;
-    *array = copy_of(n, *array, count * size, round_up(count, n->kernels->vl) * size);
-    return *array != NULL;
+    const int64_t repeats = csep_repeats(n, count), bytes = count * n->kernels->size;
+    const int64_t room = round_up(repeats * count, n->kernels->vl) * n->kernels->size;
+    char *own = copy_of(n, *array, bytes, room);
+    for (int64_t i = 1; own && i < repeats; i++)
+        memcpy(own + i * bytes, own, (size_t)bytes);
+    *array = own;
+    return own != NULL;
 }
 
 static int own_scales(csep_network *n, csep_step *s)

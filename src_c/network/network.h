@@ -11,7 +11,8 @@ struct csep_network {
     csep_dtype dtype;
     const csep_kernels *kernels;
     int inputs, steps, outputs;
-    /* Their arrays are the network's own: scales, shift and slopes padded to whole vectors. */
+    /* Their arrays are the network's own: scales, shift and slopes of csep_repeats(..) pixels side
+     * by side, padded to whole vectors. */
     csep_step *step;
     int *output; /* values */
     int64_t bytes;
@@ -19,6 +20,10 @@ struct csep_network {
 };
 
 static inline int csep_value_count(const csep_network *n) { return n->inputs + n->steps; }
+
+/* How many pixels of few channels are taken as one of many, so that vectors are full: the least
+ * whose channels are whole blocks of vectors. */
+int64_t csep_repeats(const csep_network *network, int64_t channels);
 
 /* For arguments that are checked; NULL if there is no memory. */
 csep_network *csep_build_network(csep_dtype dtype, int inputs, const csep_step *steps, int count,

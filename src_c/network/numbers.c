@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The same for pixels from `pixel` on, all of one image where a source has a pixel for an image. */
+/* The job of the pixels from `pixel` on, but for how many. */
 static csep_elementwise_job job_at(const csep_step_context *c, int64_t pixel, int64_t image)
 {
     const csep_step *s = c->step;
@@ -34,6 +34,31 @@ static int has_lone_pixels(const csep_step_context *c)
     return lone;
 }
 
+/* The pixels from `first` to before `end`, all of one image where a source has a pixel for an
+ * image. Where nothing but the numbers in channels differs, some pixels are taken as one of more
+ * channels: all of them where there are no such numbers. */
+static void run_pixels(const csep_step_context *c, int64_t first, int64_t end, int64_t image,
+                       int64_t together)
+{
+    const csep_kernels *kernels = csep_step_kernels(c);
+    csep_elementwise_job job = job_at(c, first, image);
+    const int64_t channels = job.channels, whole = (end - first) / together;
+    if (whole) {
+        job.pixels = whole;
+        job.channels = channels * together;
+        for (int i = 0; i < job.sources; i++)
+            job.x_step[i] *= together;
+        kernels->elementwise(&job);
+    }
+    const int64_t rest = (end - first) % together;
+    if (rest) {
+        job = job_at(c, end - rest, image);
+        job.pixels = 1;
+        job.channels = channels * rest;
+        kernels->elementwise(&job);
+    }
+}
+
 void csep_run_elementwise(void *context, int64_t number, int thread)
 {
     (void)thread;
@@ -41,15 +66,17 @@ void csep_run_elementwise(void *context, int64_t number, int thread)
     const csep_step *s = c->step;
     const csep_shape *y = csep_result_shape(c);
     const int64_t of_image = y->height * y->width, end = csep_end_unit(c, number);
-    const int lone = has_lone_pixels(c);
-    /* Without anything that differs from channel to channel, all pixels are one long one. */
-    const int long_one = !lone && !s->scales && !s->shift && !s->slopes;
-    for (int64_t pixel = csep_first_unit(c, number); pixel < end;) {
-        const int64_t image = pixel / of_image;
-        const int64_t stop = lone ? min64(end, (image + 1) * of_image) : end;
+    const int64_t first = csep_first_unit(c, number);
+    if (!has_lone_pixels(c)) {
+        const int arrays = s->scales || s->shift || s->slopes;
+        run_pixels(c, first, end, 0,
+                   arrays ? csep_repeats(c->call->network, y->channels) : end - first);
+        return;
+    }
+    for (int64_t pixel = first; pixel < end;) {
+        const int64_t image = pixel / of_image, stop = min64(end, (image + 1) * of_image);
         csep_elementwise_job job = job_at(c, pixel, image);
-        job.pixels = long_one ? 1 : stop - pixel;
-        job.channels *= long_one ? stop - pixel : 1;
+        job.pixels = stop - pixel;
         csep_step_kernels(c)->elementwise(&job);
         pixel = stop;
     }

@@ -45,12 +45,10 @@ typedef vec vpower;
 INLINE vpower v_power(vec n) { return n; }
 INLINE vec v_scale(vec v, vpower n) { return _mm512_scalef_ps(v, n); }
 /* For normal numbers: a division keeps its port busy for 16 cycles. */
-INLINE vec v_quotient(vec a, vec b)
+INLINE vec v_reciprocal(vec v)
 {
-    const vec guess = _mm512_rcp14_ps(b);
-    const vec r = v_fma(guess, _mm512_fnmadd_ps(b, guess, _mm512_set1_ps(1.0f)), guess);
-    const vec q = a * r;
-    return v_fma(r, _mm512_fnmadd_ps(b, q, a), q);
+    const vec guess = _mm512_rcp14_ps(v);
+    return v_fma(guess, _mm512_fnmadd_ps(v, guess, _mm512_set1_ps(1.0f)), guess);
 }
 INLINE vmask v_mask_range(int from, int to) { return (vmask)((1u << to) - (1u << from)); }
 INLINE vmask v_mask(int lanes) { return v_mask_range(0, lanes); }

@@ -20,7 +20,7 @@ INLINE vec v_polynomial(vec x, const real *c, const int terms)
     return sum;
 }
 
-/* e^x = (1 + m) * 2^n with |m| < 0.42, for LOWEST_EXPONENT <= x <= 0 or NaN; x_low is a small
+/* e^x = (1 + m) * 2^n with |m| < 0.42, for |x| <= -LOWEST_EXPONENT or NaN; x_low is a small
  * number that belongs to x. */
 typedef struct exponential {
     vec m, n;
@@ -50,19 +50,17 @@ INLINE vec v_expm1(vec x)
 
 INLINE vec v_magnitude(vec x) { return v_max(x, v_zero() - x); }
 
-/* factor / (1 + e^-z), the logistic function, where z_low belongs to z.  Written so that tiny
- * results are rounded once, at their scaling. */
+/* factor / (1 + e^-z), the logistic function, where z_low belongs to z.  With e^-z = p * 2^n that
+ * is factor / (2^-n + p) * 2^-n: nothing overflows, and tiny results are rounded once, at their
+ * scaling. Above 60, e^-z is lost beside 1. */
 INLINE vec v_times_logistic(vec factor, vec z, vec z_low)
 {
     const vec zero = v_zero(), one = v_const(1);
-    const vboolean negative = v_less(z, zero);
-    const vec low = v_select(negative, z_low, zero - z_low);
-    const exponential e = v_exp_parts(v_lowest(v_min(z, zero - z)), low);
-    const vec p = one + e.m;
-    const vpower power = v_power(e.n);
-    const vec part = v_quotient(v_select(negative, p, one), one + v_scale(p, power));
-    const vec up = factor * part;
-    return v_select(negative, v_scale(up, power), up);
+    const vec t = v_lowest(v_min(v_const(60), z));
+    const exponential e = v_exp_parts(zero - t, zero - z_low);
+    const vpower power = v_power(zero - e.n);
+    const vec part = v_reciprocal(v_scale(one, power) + (one + e.m));
+    return v_scale(factor * part, power);
 }
 
 INLINE vec v_sigmoid(vec x) { return v_times_logistic(v_const(1), x, v_zero()); }
