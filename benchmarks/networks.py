@@ -90,9 +90,7 @@ def main():
         for threads in options.threads:
             command = [sys.executable, __file__, "--one", name, "--threads", str(threads)]
             command += ["--batch", str(options.batch), "--seconds", str(options.seconds)]
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
+            done = subprocess.run(command, capture_output=True, check=False, text=True)
             if done.returncode:
                 sys.exit(done.stderr[-3000:])
             result = json.loads(done.stdout.splitlines()[-1])

@@ -146,7 +146,8 @@ cdef class Network:
     def shapes(self, list inputs):
         """Return the shapes of all values, or the number of the step that cannot be computed."""
         cdef int bad_step = -1
-        cdef csep_shape *memory = <csep_shape *>calloc(self.inputs + self.values, sizeof(csep_shape))
+        cdef size_t count = self.inputs + self.values
+        cdef csep_shape *memory = <csep_shape *>calloc(count, sizeof(csep_shape))
         if memory == NULL:
             raise MemoryError
         cdef csep_shape *values = memory + self.inputs

@@ -309,9 +309,9 @@ def fused(
         fusion = Fusion(order, ends, rules)
         ends = [fusion.result(value) for value in ends]
     results: list[Value] = []
-    for new in ends:
+    for value in ends:
         # An input that is an output, or an output twice: a copy.
-        if new._step is None or any(new is other for other in results):
-            new = make("reshape", [new], {"shape": new._trials[0][1:]}, name=new._name)
-        results.append(new)
+        copied = value._step is None or any(value is other for other in results)
+        shape = {"shape": value._trials[0][1:]}
+        results.append(make("reshape", [value], shape, name=value._name) if copied else value)
     return results

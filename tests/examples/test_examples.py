@@ -30,10 +30,11 @@ def test_shared_kernel():
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason='needs pip install ".[parity]"'
 )
-@pytest.mark.parametrize("threads", ["1", "2"])
-@pytest.mark.parametrize("name", ["mobilenet.py", "efficientdet.py"])
-def test_networks(name, threads):
-    """Equal to Keras within 1e-4 of the largest output."""
-    printed = example(name, "--threads", threads, "--seconds", "0.1")
+@pytest.mark.parametrize(
+    ("name", "text"), [("mobilenet.py", "loaded: Network("), ("efficientdet.py", "In one call")]
+)
+def test_networks(name, text):
+    """Each says that it equals Keras within 2e-4 of the largest output, or fails."""
+    printed = example(name)
     assert "error" in printed
-    assert "csep  " in printed
+    assert text in printed

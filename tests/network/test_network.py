@@ -354,7 +354,7 @@ def test_wrong_graphs():
         ("x", y, TypeError),
         ([x, csep.Input((4, 4, 8), dtype="f8")], y, TypeError),
     ):
-        with pytest.raises(error, match="inputs|outputs"):
+        with pytest.raises(error, match=r"inputs|outputs"):
             csep.Network(inputs, outputs)
     with pytest.raises(TypeError, match="float64"):
         separable(8, 8)(csep.Input((4, 4, 8), dtype="f8"))
