@@ -19,6 +19,7 @@ typedef struct csep_step_context {
     const csep_network_call *call;
     const csep_step *step;
     int index;                    /* of the step */
+    char *scratch;                /* of thread 0, then 1, ... */
     int64_t units, jobs;          /* pixels, rows or what else the step's jobs share out */
     csep_convolution convolution; /* CSEP_STEP_CONVOLVE */
 } csep_step_context;

@@ -20,23 +20,34 @@ static int allocate(csep_prepared *p, const csep_network *n)
     return p->values && p->places && p->extra_at && p->step;
 }
 
+/* The schedule of a convolution; returns its multiply-adds. */
+static double schedule_convolution(csep_prepared *p, const csep_plan *plan, int step,
+                                   int num_threads, int64_t *extra)
+{
+    csep_prepared_step *s = &p->step[step];
+    csep_make_schedule(plan, &s->geometry, num_threads, &s->schedule);
+    if (s->schedule.input_converted)
+        extra[step] = csep_converted_bytes(plan, &s->geometry);
+    p->threads = (int)max64(p->threads, s->schedule.threads);
+    return s->schedule.work;
+}
+
 static void schedule_steps(csep_prepared *p, const csep_network *n, int num_threads, int64_t *extra)
 {
     double work = 0;
+    int64_t scratch = 0;
     p->threads = p->worth_waking = 1;
     for (int i = 0; i < n->steps; i++) {
-        const csep_plan *plan = n->step[i].plan;
-        if (n->step[i].kind != CSEP_STEP_CONVOLVE)
-            continue;
-        csep_prepared_step *step = &p->step[i];
-        csep_make_schedule(plan, &step->geometry, num_threads, &step->schedule);
-        if (step->schedule.input_converted)
-            extra[i] = csep_converted_bytes(plan, &step->geometry);
-        p->scratch_bytes =
-            max64(p->scratch_bytes, round_up(step->schedule.scratch_bytes, CSEP_TASK_ALIGNMENT));
-        p->threads = (int)max64(p->threads, step->schedule.threads);
-        work += step->schedule.work;
+        const csep_step *s = &n->step[i];
+        if (s->kind == CSEP_STEP_CONVOLVE) {
+            work += schedule_convolution(p, s->plan, i, num_threads, extra);
+            scratch = max64(scratch, p->step[i].schedule.scratch_bytes);
+        } else if (s->kind == CSEP_STEP_BILINEAR) {
+            const csep_shape *x = &p->values[s->sources[0]];
+            scratch = max64(scratch, csep_row_elements(x) * n->kernels->size);
+        }
     }
+    p->scratch_bytes = round_up(scratch, CSEP_TASK_ALIGNMENT);
     p->worth_waking = (int)min64(csep_threads_worth_waking(work, num_threads), p->threads);
 }
 

@@ -22,6 +22,8 @@ static inline int csep_same_shape(const csep_shape *a, const csep_shape *b)
 static inline int64_t csep_pixels(const csep_shape *s) { return s->batch * s->height * s->width; }
 static inline int64_t csep_elements(const csep_shape *s) { return csep_pixels(s) * s->channels; }
 
+static inline int64_t csep_row_elements(const csep_shape *s) { return s->width * s->channels; }
+
 /* Whether a value has one pixel for all those of an image. */
 static inline int csep_is_pixel(const csep_shape *s) { return s->height == 1 && s->width == 1; }
 

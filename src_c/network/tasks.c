@@ -8,7 +8,7 @@
 /* A job's part of a result: a few microseconds of work. */
 enum { JOB_BYTES = 16384 };
 
-static int make_convolution(csep_step_context *c, char *scratch, csep_task *tasks)
+static int make_convolution(csep_step_context *c, csep_task *tasks)
 {
     const csep_prepared *p = c->call->prepared;
     const csep_prepared_step *step = &p->step[c->index];
@@ -25,7 +25,7 @@ static int make_convolution(csep_step_context *c, char *scratch, csep_task *task
                 .y = csep_result_memory(c),
             },
         .given = x,
-        .scratch = scratch,
+        .scratch = c->scratch,
         .scratch_step = p->scratch_bytes,
     };
     int count = 0;
@@ -64,9 +64,10 @@ int csep_make_tasks(const csep_network_call *call, int index, char *scratch,
                     csep_step_context *context, csep_task *tasks)
 {
     csep_step_context *c = context;
-    *c = (csep_step_context){.call = call, .step = &call->network->step[index], .index = index};
+    *c = (csep_step_context){
+        .call = call, .step = &call->network->step[index], .index = index, .scratch = scratch};
     if (c->step->kind == CSEP_STEP_CONVOLVE)
-        return make_convolution(c, scratch, tasks);
+        return make_convolution(c, tasks);
     const csep_job_fn run = find_job(c, &c->units);
     const csep_shape *x = csep_source_shape(c, 0);
     const int64_t elements = max64(csep_elements(x), csep_elements(csep_result_shape(c)));

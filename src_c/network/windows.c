@@ -125,38 +125,46 @@ static between pixels_beside(int64_t index, int64_t in, int64_t out)
     return (between){first, second - first, point - (double)below};
 }
 
+/* How much of the first and of the second of two. */
+static void fill_parts(const between *b, int size, char *parts)
+{
+    const real_number first = real_of(1 - b->part, size), second = real_of(b->part, size);
+    memcpy(parts, &first, (size_t)size);
+    memcpy(parts + size, &second, (size_t)size);
+}
+
+/* The two rows become one in scratch, then pixels of that one are taken two by two. */
 void csep_run_bilinear(void *context, int64_t number, int thread)
 {
-    (void)thread;
     const csep_step_context *c = context;
     const csep_kernels *kernels = csep_step_kernels(c);
     const csep_shape *x = csep_source_shape(c, 0), *y = csep_result_shape(c);
     const int size = kernels->size;
+    const int64_t row_elements = csep_row_elements(x);
+    char parts[2 * sizeof(double)];
+    void *blended = c->scratch + thread * c->call->prepared->scratch_bytes;
     for (int64_t row = csep_first_unit(c, number); row < csep_end_unit(c, number); row++) {
         const between rows = pixels_beside(row % y->height, x->height, y->height);
         const int64_t top = row / y->height * x->height + rows.first;
+        csep_combine_job job = {
+            .x = at(csep_source_memory(c, 0), top * row_elements, size),
+            .rows = 1,
+            .columns = 2,
+            .column_step = rows.step * row_elements,
+            .factor = parts,
+            .factor_step = 1,
+            .channels = row_elements,
+            .y = blended,
+        };
+        fill_parts(&rows, size, parts);
+        kernels->combine(&job);
+        job.channels = x->channels;
         for (int64_t column = 0; column < y->width; column++) {
             const between columns = pixels_beside(column, x->width, y->width);
-            const double parts[] = {(1 - rows.part) * (1 - columns.part),
-                                    (1 - rows.part) * columns.part, rows.part * (1 - columns.part),
-                                    rows.part * columns.part};
-            char factors[sizeof parts];
-            for (int i = 0; i < 4; i++) {
-                const real_number part = real_of(parts[i], size);
-                memcpy(factors + i * size, &part, (size_t)size);
-            }
-            const csep_combine_job job = {
-                .x = at(csep_source_memory(c, 0), (top * x->width + columns.first) * x->channels,
-                        size),
-                .rows = 2,
-                .columns = 2,
-                .row_step = rows.step * x->width * x->channels,
-                .column_step = columns.step * x->channels,
-                .factor = factors,
-                .factor_step = 1,
-                .channels = x->channels,
-                .y = at_mut(csep_result_memory(c), (row * y->width + column) * y->channels, size),
-            };
+            fill_parts(&columns, size, parts);
+            job.x = at(blended, columns.first * x->channels, size);
+            job.column_step = columns.step * x->channels;
+            job.y = at_mut(csep_result_memory(c), (row * y->width + column) * y->channels, size);
             kernels->combine(&job);
         }
     }
