@@ -11,6 +11,7 @@ from ..network import steps
 from ..network.graph import fused
 from ..network.network import Network
 from ..network.values import Input, Value
+from ..operators import Operator
 from ..operators.keras_layers import activation_of, is_softmax, own_name
 from ..spec.arrays import shown
 from .keras import operator_of
@@ -56,8 +57,8 @@ def _last_axis(axis: Any, x: Value) -> None:
         raise ValueError(f"axis: expected the last one, got {axis}")
 
 
-def _convolution(layer: Any, x: Value) -> Value:
-    y: Any = operator_of(layer, but_softmax=True)(x)  # type: ignore[arg-type]
+def _convolution(layer: Any, x: Value, op: Any) -> Value:
+    y = op(x)
     return steps.softmax(y) if is_softmax(layer) else y
 
 
@@ -252,7 +253,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        self.operators: dict[int, Any] = {}
+        self.operators: dict[int, Operator] = {}  # of layers, which may be called more than once
 
     def model(self, model: Any, values: list[Value]) -> list[Value]:
         """Return the outputs of a model for these inputs."""
@@ -299,7 +300,15 @@ class _Reader:
         operation = _operation(layer)
         if operation is not None:
             return operation(*arguments, **keywords)
-        return _converter(layer)(layer, arguments[0])
+        convert = _converter(layer)
+        if convert is _convolution:
+            return convert(layer, arguments[0], self._operator(layer))
+        return convert(layer, arguments[0])
+
+    def _operator(self, layer: Any) -> Operator:
+        if id(layer) not in self.operators:
+            self.operators[id(layer)] = operator_of(layer, but_softmax=True)
+        return self.operators[id(layer)]
 
     def _look_at(self, layer: Any) -> None:
         """Note a layer that csep does not know, though what it takes is not known either."""

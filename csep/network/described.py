@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..operators import Operator
 from ..operators.load import operator_from, tuples
 from ..spec.arrays import Array
 from .values import KINDS, Input, Value, make
@@ -77,12 +78,6 @@ def _arrays_of(
 
 def _settings_of(said: dict[str, Any], arrays: dict[str, Array], sources: list[Value]) -> Any:
     kind = said["kind"]
-    if kind == "convolve":
-        if any(s is not None for s in (said.get("scales"), said.get("shift"))):
-            raise ValueError("a convolution with scales")
-        op = operator_from(said, arrays)
-        _refuse_large_kernel(op, sources)
-        return {"op": op}
     settings = {name: tuples(value) for name, value in _item(said, "settings", dict).items()}
     unknown = sorted(settings.keys() - _SETTINGS.get(kind, set()))
     if unknown:
@@ -105,7 +100,23 @@ def _settings_of(said: dict[str, Any], arrays: dict[str, Array], sources: list[V
     return _arrays_of(settings, arrays, sources)
 
 
-def _refuse_large_kernel(op: Any, sources: list[Value]) -> None:
+def _operator(
+    said: dict[str, Any], arrays: dict[str, Array], sources: list[Value], before: list[Value]
+) -> Operator:
+    """Return the operator of a step: its own, or the one of a step before it."""
+    if "as" not in said:
+        op = operator_from(said, arrays)
+    else:
+        number = _item(said, "as", int)
+        step = before[number]._step if 0 <= number < len(before) else None
+        if step is None or step.kind != "convolve" or arrays:
+            raise ValueError(f"step {number!r} has no operator")
+        op = step.settings["op"]
+    _refuse_large_kernel(op, sources)
+    return op
+
+
+def _refuse_large_kernel(op: Operator, sources: list[Value]) -> None:
     dw = getattr(op._plan, "dw", None)
     if dw is None or op._plan.channels is not None:
         return
@@ -118,7 +129,7 @@ def _input(said: Any, dtype: str) -> Value:
     return Input(tuple(shape), batch_size=batch, dtype=dtype, name=_name(said))
 
 
-def _value(said: Any, arrays: dict[str, Array], values: list[Value]) -> Value:
+def _value(said: Any, arrays: dict[str, Array], values: list[Value], inputs: int) -> Value:
     """Return the value that one step makes."""
     kind, numbers, rank = _item(said, "kind", str), _item(said, "sources", list), said.get("rank")
     if kind not in KINDS or rank not in (2, 3, 4):
@@ -126,7 +137,11 @@ def _value(said: Any, arrays: dict[str, Array], values: list[Value]) -> Value:
     if not numbers or not all(type(n) is int and 0 <= n < len(values) for n in numbers):
         raise ValueError("sources are no values before it")
     sources = [values[n] for n in numbers]
-    return make(kind, sources, _settings_of(said, arrays, sources), rank=rank, name=_name(said))
+    if kind == "convolve":
+        settings = {"op": _operator(said, arrays, sources, values[inputs:])}
+    else:
+        settings = _settings_of(said, arrays, sources)
+    return make(kind, sources, settings, rank=rank, name=_name(said))
 
 
 def values_from(
@@ -153,7 +168,7 @@ def values_from(
     values = list(inputs)
     for i, said in enumerate(steps):
         try:
-            values.append(_value(said, own.pop(str(i), {}), values))
+            values.append(_value(said, own.pop(str(i), {}), values, len(inputs)))
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"step {i}: {error}") from None
     if own:

@@ -310,8 +310,9 @@ class Network:
         return self._inputs[0].dtype
 
     def count_params(self) -> int:
-        """Return the number of parameters, each counted once."""
-        return sum(v._step.count_params() for v in self._order if v._step is not None)
+        """Return the number of parameters; an operator that is used twice counts once."""
+        steps = {id(s.settings.get("op", s)): s for v in self._order if (s := v._step) is not None}
+        return sum(step.count_params() for step in steps.values())
 
     def _shapes(self, shape: Any) -> list[tuple[int, ...]]:
         """Return the inputs' shapes of what a user wrote: one shape, a list of them, or nothing."""
@@ -508,10 +509,18 @@ class Network:
         """Return what a file says of the network, and its arrays."""
         number = {id(v): i for i, v in enumerate([*self._inputs, *self._order])}
         arrays: dict[str, Array] = {}
+        first: dict[int, int] = {}  # the step that an operator was first used in
         steps = []
         for i, value in enumerate(self._order):
             assert value._step is not None
-            said, own = value._step.described()
+            op = value._step.settings.get("op")
+            said: dict[str, Any] = {"kind": "convolve", "name": value._step.name}
+            own: dict[str, Array] = {}
+            if op is not None and id(op) in first:
+                said["as"] = first[id(op)]
+            else:
+                said, own = value._step.described()
+                first[id(op)] = i
             said["rank"] = value._rank
             said["sources"] = [number[id(source)] for source in value._step.sources]
             steps.append(said)

@@ -105,8 +105,19 @@ static void work_in_callers_mode(void *argument, int thread)
         csep_set_float_mode(own);
 }
 
+static void run_alone(const csep_task *tasks, int count)
+{
+    for (const csep_task *t = tasks; t < tasks + count; t++)
+        for (int64_t job = 0; job < t->jobs; job++)
+            t->run(t->context, job, 0);
+}
+
 void csep_run_tasks(const csep_task *tasks, int count, int threads, void *memory)
 {
+    if (threads == 1) {
+        run_alone(tasks, count);
+        return;
+    }
     progress *runs = memory;
     deal d = {tasks, count, threads, runs, (task_state *)(runs + threads), csep_get_float_mode()};
     for (int i = 0; i < threads; i++)
@@ -115,8 +126,5 @@ void csep_run_tasks(const csep_task *tasks, int count, int threads, void *memory
         atomic_init(&d.states[i].left, tasks[i].jobs);
         atomic_init(&d.states[i].phase, tasks[i].jobs ? RUNNING : ENDED);
     }
-    if (threads == 1)
-        work_off_all(&d, 0);
-    else
-        csep_run_team(threads, work_in_callers_mode, &d);
+    csep_run_team(threads, work_in_callers_mode, &d);
 }

@@ -175,6 +175,24 @@ def test_an_operator_used_twice_and_values_used_often():
     v = image(1, 6, 6, 8)
     once = op(v)
     np.testing.assert_array_equal(net(v), op(once) + once + v)
+    again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(again(v), net(v))
+    assert again.count_params() == net.count_params()
+
+
+def test_an_operator_used_twice_is_kept_once(tmp_path):
+    op = separable(8, 8)
+    x = csep.Input((6, 6, 8))
+    net = csep.Network(x, op(op(x)))
+    assert net.count_params() == op.count_params()
+    net.save(tmp_path / "twice.csep")
+    op.save(tmp_path / "once.npz")
+    sizes = [(tmp_path / name).stat().st_size for name in ("twice.csep", "once.npz")]
+    assert sizes[0] < sizes[1] + 1000
+    loaded = csep.load(tmp_path / "twice.csep")
+    assert loaded.count_params() == op.count_params()
+    v = image(1, 6, 6, 8)
+    np.testing.assert_array_equal(loaded(v), op(op(v)))
 
 
 def test_sequences_float64_and_padding_of_pixels():
@@ -261,6 +279,7 @@ EDITS = [
     lambda n: n["steps"][0].update(operator="os"),
     lambda n: n["steps"][0].update(settings={"strides": [10**20, 1]}),
     lambda n: n["steps"].extend([n["steps"][-1]] * 10**4),
+    *(lambda n, v=value: n["steps"][0].update({"as": v}) for value in (0, 5, -1, "x", None, 10**9)),
     lambda n: n["outputs"][0].update(value=10**9),
     lambda n: n["outputs"].append(n["outputs"][0]),
     lambda n: n.update(outputs=[]),
