@@ -26,14 +26,16 @@ _CONVOLUTIONS = (
     "Conv1D",
     "Dense",
 )
-# What does nothing but while a network is trained.
-_TRAINING_ONLY = (
+# What does nothing but while a network is trained, ...
+_NOISE = (
     "Dropout",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "GaussianDropout",
     "GaussianNoise",
     "AlphaDropout",
+)
+_AUGMENTATION = (
     "ActivityRegularization",
     "RandomBrightness",
     "RandomContrast",
@@ -42,6 +44,9 @@ _TRAINING_ONLY = (
     "RandomTranslation",
     "RandomZoom",
 )
+# ... and what does something else where its call in the model says training=True: other layers are
+# told so without being asked.
+_TOLD_TO_TRAIN = ("BatchNormalization", *_NOISE)
 
 Convert = Callable[..., Any]
 
@@ -78,6 +83,8 @@ def _standardisation(layer: Any, x: Value) -> Value:
     """Return (x - mean) / the square root of the variance."""
     if getattr(layer, "invert", False):
         raise ValueError("invert: expected False")
+    if layer.axis:
+        _last_axis(layer.axis, x)
     channels: Any = x.shape[-1]
     mean = np.broadcast_to(np.asarray(layer.mean, np.float64).reshape(-1), (channels,))
     spread = np.sqrt(np.asarray(layer.variance, np.float64).reshape(-1))
@@ -180,7 +187,7 @@ def _unchanged(layer: Any, x: Value, **_: Any) -> Value:
 
 _LAYERS: dict[str, Convert] = {
     **dict.fromkeys(_CONVOLUTIONS, _convolution),
-    **dict.fromkeys(_TRAINING_ONLY, _unchanged),
+    **dict.fromkeys((*_NOISE, *_AUGMENTATION), _unchanged),
     **dict.fromkeys(("Activation", "ReLU", "LeakyReLU", "ELU", "PReLU"), _activation),
     "BatchNormalization": _normalisation,
     "Normalization": _standardisation,
@@ -301,9 +308,14 @@ class _Reader:
         if operation is not None:
             return operation(*arguments, **keywords)
         convert = _converter(layer)
+        given = [*arguments, *(v for k, v in keywords.items() if k == "inputs")]
+        harmless = {"inputs"} if own_name(layer, _TOLD_TO_TRAIN) else {"inputs", "training"}
+        others = [k for k, v in keywords.items() if k not in harmless and v not in (None, False)]
+        if others or len(given) != 1:
+            raise ValueError(f"call: expected one argument, got more: {', '.join(others)}")
         if convert is _convolution:
-            return convert(layer, arguments[0], self._operator(layer))
-        return convert(layer, arguments[0])
+            return convert(layer, given[0], self._operator(layer))
+        return convert(layer, given[0])
 
     def _operator(self, layer: Any) -> Operator:
         if id(layer) not in self.operators:

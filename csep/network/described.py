@@ -12,7 +12,7 @@ from ..operators.load import operator_from, tuples
 from ..spec.arrays import Array
 from .values import KINDS, Input, Value, make
 
-# A shared kernel is packed for as many channels as come: no more numbers than this.
+# Shared kernels are packed for as many channels as come: no more numbers than this in a network.
 _MOST_SHARED = 1 << 26
 
 # What the settings of each kind may be.
@@ -100,48 +100,54 @@ def _settings_of(said: dict[str, Any], arrays: dict[str, Array], sources: list[V
     return _arrays_of(settings, arrays, sources)
 
 
-def _operator(
-    said: dict[str, Any], arrays: dict[str, Array], sources: list[Value], before: list[Value]
-) -> Operator:
-    """Return the operator of a step: its own, or the one of a step before it."""
-    if "as" not in said:
-        op = operator_from(said, arrays)
-    else:
+class _Before:
+    """What the steps before one have made, and may still have packed."""
+
+    def __init__(self, inputs: list[Value]) -> None:
+        self.values = list(inputs)
+        self.operators: list[Operator | None] = []  # of each step
+        self.room = _MOST_SHARED
+
+    def operator(self, said: dict[str, Any], arrays: dict[str, Array]) -> Operator:
+        """Return the operator of a step: its own, or that of a step before it."""
+        if "as" not in said:
+            return operator_from(said, arrays)
         number = _item(said, "as", int)
-        step = before[number]._step if 0 <= number < len(before) else None
-        if step is None or step.kind != "convolve" or arrays:
+        op = self.operators[number] if 0 <= number < len(self.operators) else None
+        if op is None or arrays:
             raise ValueError(f"step {number!r} has no operator")
-        op = step.settings["op"]
-    _refuse_large_kernel(op, sources)
-    return op
+        return op
 
+    def take_room(self, op: Operator, source: Value) -> None:
+        """Count the numbers that a shared kernel is packed into."""
+        dw = op._plan.dw
+        if dw is not None and op._plan.channels is None:
+            self.room -= source._trials[0][3] * dw.size
+        if self.room < 0:
+            raise ValueError("shared kernels for more channels than can be")
 
-def _refuse_large_kernel(op: Operator, sources: list[Value]) -> None:
-    dw = getattr(op._plan, "dw", None)
-    if dw is None or op._plan.channels is not None:
-        return
-    if sources[0]._trials[0][3] * dw.size > _MOST_SHARED:
-        raise ValueError("a shared kernel for more channels than can be")
+    def add(self, said: Any, arrays: dict[str, Array]) -> None:
+        """Add the value that one step makes."""
+        kind, numbers = _item(said, "kind", str), _item(said, "sources", list)
+        rank, op = said.get("rank"), None
+        if kind not in KINDS or rank not in (2, 3, 4):
+            raise ValueError(f"unknown kind {kind!r}, or rank {rank!r}")
+        if not numbers or not all(type(n) is int and 0 <= n < len(self.values) for n in numbers):
+            raise ValueError("sources are no values before it")
+        sources = [self.values[n] for n in numbers]
+        if kind == "convolve":
+            op = self.operator(said, arrays)
+            self.take_room(op, sources[0])
+            settings: dict[str, Any] = {"op": op}
+        else:
+            settings = _settings_of(said, arrays, sources)
+        self.values.append(make(kind, sources, settings, rank=rank, name=_name(said)))
+        self.operators.append(op)
 
 
 def _input(said: Any, dtype: str) -> Value:
     shape, batch = _item(said, "shape", list), said.get("batch")
     return Input(tuple(shape), batch_size=batch, dtype=dtype, name=_name(said))
-
-
-def _value(said: Any, arrays: dict[str, Array], values: list[Value], inputs: int) -> Value:
-    """Return the value that one step makes."""
-    kind, numbers, rank = _item(said, "kind", str), _item(said, "sources", list), said.get("rank")
-    if kind not in KINDS or rank not in (2, 3, 4):
-        raise ValueError(f"unknown kind {kind!r}, or rank {rank!r}")
-    if not numbers or not all(type(n) is int and 0 <= n < len(values) for n in numbers):
-        raise ValueError("sources are no values before it")
-    sources = [values[n] for n in numbers]
-    if kind == "convolve":
-        settings = {"op": _operator(said, arrays, sources, values[inputs:])}
-    else:
-        settings = _settings_of(said, arrays, sources)
-    return make(kind, sources, settings, rank=rank, name=_name(said))
 
 
 def values_from(
@@ -165,15 +171,15 @@ def values_from(
     for name, array in arrays.items():
         number, _, rest = name.partition(".")
         own.setdefault(number, {})[rest] = array
-    values = list(inputs)
+    before = _Before(inputs)
     for i, said in enumerate(steps):
         try:
-            values.append(_value(said, own.pop(str(i), {}), values, len(inputs)))
+            before.add(said, own.pop(str(i), {}))
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"step {i}: {error}") from None
     if own:
         raise ValueError(f"arrays of steps {', '.join(sorted(own)[:5])}, which are not there")
-    outputs, names = [], []
+    values, outputs, names = before.values, [], []
     for said in _item(description, "outputs", list):
         number = _item(said, "value", int)
         if type(number) is not int or not len(inputs) <= number < len(values):

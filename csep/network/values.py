@@ -104,8 +104,8 @@ class Value:
             sources.append(residual)
         if op.data_format != "NHWC":
             raise ValueError(f"x: networks are NHWC, got an operator with {op.data_format}")
-        # A dense layer on vectors is a pointwise one on single pixels.
-        if self._rank != op._rank and not (self._rank == 2 and op._name == "PointwiseConv2D"):
+        # A dense layer, on whatever has channels, is a pointwise one.
+        if self._rank != op._rank and op._name != "PointwiseConv2D":
             raise ValueError(f"x: expected a Value of rank {op._rank}, got {self.shape}")
         return make("convolve", sources, {"op": op}, rank=self._rank)
 
@@ -255,4 +255,4 @@ def make(
             got = " and ".join(str(source.shape) for source in sources)
             raise ValueError(f"{name or step.title}: cannot be computed for shape {got}")
         trials.append(shapes[count])
-    return Value(step, trials, rank or sources[0]._rank, dtype, name)
+    return Value(step, trials, rank or max(source._rank for source in sources), dtype, name)

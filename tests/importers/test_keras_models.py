@@ -170,6 +170,29 @@ def test_branches_nested_models_and_shared_layers(package):
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_dense_layers_and_vectors_beside_images(package):
+    layers = package.layers
+    image, vector = package.Input((4, 5, 6), name="image"), package.Input((6,), name="vector")
+    dense = layers.Dense(6, "relu")
+    x = layers.Multiply()([layers.Reshape((1, 1, 6))(dense(vector)), dense(image)])
+    y = layers.Dense(3)(layers.Reshape((20, 6))(x))
+    check(package.Model([image, vector], [x, y]), (2, 4, 5, 6), (2, 6))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_what_a_call_asks_for_is_not_ignored(package):
+    given = package.Input((4, 4, 6))
+    x = package.layers.BatchNormalization(name="norm")(given, training=True)
+    with pytest.raises(
+        ValueError, match=r"'norm': call: expected one argument, got more: training"
+    ):
+        csep.Network.from_keras(package.Model(given, x))
+    other = package.layers.Normalization(axis=1, mean=[1.0] * 4, variance=[2.0] * 4, name="rows")
+    with pytest.raises(ValueError, match=r"'rows': axis"):
+        csep.Network.from_keras(package.Model(given, other(given)))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
 def test_hard_swish_as_it_was_written_out(package):
     layers = package.layers
     given = package.Input((4, 4, 6))

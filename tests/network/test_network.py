@@ -13,6 +13,7 @@ import pytest
 from processes import output, run_python
 
 import csep
+from csep.spec import files
 
 
 def separable(c, co, seed=0, **arguments):
@@ -300,6 +301,20 @@ EDITS = [
 def test_hostile_files_are_value_errors(saved, edit):
     with pytest.raises(ValueError, match="path: expected"):
         csep.load(saved(edit))
+
+
+@pytest.mark.parametrize(("channels", "count"), [(2**31 - 1, 1), (10**7, 1), (10**6, 100)])
+def test_shared_kernels_do_not_grow_without_bound(tmp_path, channels, count):
+    """A kernel of nine numbers is packed for as many channels as the file says."""
+    x = csep.Input((4, 4, 3), batch_size=1)
+    y = x
+    for _ in range(count):
+        y = csep.DepthwiseConv2D(np.ones((3, 3, 1, 1), "f4"), padding="SAME")(y)
+    description, arrays = csep.Network(x, y)._described()
+    description["network"]["inputs"][0]["shape"][-1] = channels
+    files.write(tmp_path / "bad.csep", description, arrays)
+    with pytest.raises(ValueError, match="more channels than can be"):
+        csep.load(tmp_path / "bad.csep")
 
 
 def test_damaged_files_are_value_errors(tmp_path):
