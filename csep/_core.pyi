@@ -137,7 +137,7 @@ _Sides = tuple[int, int, int, int]
 
 @final
 class StepList:
-    def __new__(cls, count: int) -> Self: ...
+    def __new__(cls, count: int, double_precision: bool) -> Self: ...
 
 @disjoint_base
 class Network:

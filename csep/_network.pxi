@@ -21,11 +21,13 @@ cdef class StepList:
 
     cdef csep_step *steps
     cdef int count
+    cdef object dtype
     cdef list kept     # plans and arrays
     cdef list blocks   # of memory, as numbers
 
-    def __cinit__(self, int count):
+    def __cinit__(self, int count, bint double_precision):
         self.kept, self.blocks, self.count = [], [], count
+        self.dtype = np.dtype(np.float64 if double_precision else np.float32)
         self.steps = <csep_step *>self.block(count * sizeof(csep_step))
 
     def __dealloc__(self):
@@ -39,10 +41,14 @@ cdef class StepList:
         self.blocks.append(<size_t>memory)
         return memory
 
-    cdef const void *numbers(self, array):
-        """A step's array, which is kept; NULL for None."""
+    cdef const void *numbers(self, array, int64_t channels) except? NULL:
+        """A step's array, a number for each channel, which is kept; NULL for None."""
         if array is None:
             return NULL
+        if (not isinstance(array, np.ndarray) or array.shape != (channels,)
+                or array.dtype != self.dtype or not array.flags.c_contiguous):
+            raise ValueError(f"expected {channels} numbers, one for each channel, of {self.dtype}, "
+                             f"got {shown(array)}")
         self.kept.append(array)
         return data_of(array)
 
@@ -76,15 +82,17 @@ cdef class StepList:
         if "shape" in settings:
             s.height, s.width, s.channels = settings["shape"]
         if settings.get("scales") is not None:
+            if len(settings["scales"]) != s.source_count:
+                raise ValueError(f"expected {s.source_count} scales, got {len(settings['scales'])}")
             scales = <const void **>self.block(s.source_count * sizeof(void *))
             for i, scale in enumerate(settings["scales"]):
-                scales[i] = self.numbers(scale)
+                scales[i] = self.numbers(scale, channels)
             s.scales = scales
-        s.shift = self.numbers(settings.get("shift"))
+        s.shift = self.numbers(settings.get("shift"), channels)
         if s.kind in STEPS_WITH_ACTIVATION:
             activation = settings.get("activation")
             read_activation(activation, "activation", &s.activation)
-            s.slopes = self.numbers(slopes_of(activation))
+            s.slopes = self.numbers(slopes_of(activation), channels)
         return 0
 
     cdef int set_plan(self, csep_step *s, Plan plan, int64_t channels) except -1:
@@ -121,7 +129,7 @@ cdef class Network:
     cdef tuple outputs
 
     def __cinit__(self, bint double_precision, int inputs, list steps, list outputs):
-        cdef StepList made = StepList(len(steps))
+        cdef StepList made = StepList(len(steps), double_precision)
         cdef int *numbers = <int *>made.block(len(outputs) * sizeof(int))
         for i, output in enumerate(outputs):
             numbers[i] = output

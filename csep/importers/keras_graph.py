@@ -68,7 +68,8 @@ def _ends(value: Any) -> list[tuple[str | None, Tensor]]:
     if _is_history(value):
         return [(None, (value[0], value[1], value[2]))]
     if isinstance(value, dict):
-        return [(str(key), tensor) for key, v in value.items() for _, tensor in _ends(v)]
+        # In the order in which Keras has them in model.inputs and model.outputs.
+        return [(str(key), tensor) for key in sorted(value) for _, tensor in _ends(value[key])]
     return [(name, tensor) for v in value for name, tensor in _ends(v)]
 
 

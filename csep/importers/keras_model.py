@@ -218,10 +218,17 @@ _LAYERS: dict[str, Convert] = {
 }
 
 
+def _of_one_rank(x: Value, y: Value) -> list[Value]:
+    """Return two values whose axes an operation takes for the same."""
+    if len(x.shape) != len(y.shape):
+        raise ValueError(f"expected two values of one rank, got {x.shape} and {y.shape}")
+    return [x, y]
+
+
 def _sum(x: Any, y: Any, name: Any = None) -> Any:
     """Return x + y, one of which may be a number."""
     if isinstance(x, Value) and isinstance(y, Value):
-        return steps.add([x, y])
+        return steps.add(_of_one_rank(x, y))
     value, number = (x, y) if isinstance(x, Value) else (y, x)
     return steps.scale(value, None, number)
 
@@ -229,7 +236,7 @@ def _sum(x: Any, y: Any, name: Any = None) -> Any:
 def _product(x: Any, y: Any, name: Any = None) -> Any:
     """Return x * y, one of which may be a number."""
     if isinstance(x, Value) and isinstance(y, Value):
-        return steps.multiply([x, y])
+        return steps.multiply(_of_one_rank(x, y))
     value, number = (x, y) if isinstance(x, Value) else (y, x)
     return steps.scale(value, number)
 
@@ -264,6 +271,7 @@ class _Reader:
 
     def model(self, model: Any, values: list[Value]) -> list[Value]:
         """Return the outputs of a model for these inputs."""
+        _refuse_own_call(model)
         if _is_sequential(model):
             for layer in model.layers:
                 if type(layer).__name__ != "InputLayer":
@@ -301,7 +309,7 @@ class _Reader:
         if _contains_unknown(arguments) or _contains_unknown(keywords):
             self._look_at(layer)
             return _Unknown()
-        if hasattr(layer, "layers") and hasattr(layer, "get_config"):
+        if _is_model(layer):
             given = arguments[0]
             return _alone(self.model(layer, given if isinstance(given, list) else [given]))
         operation = _operation(layer)
@@ -324,7 +332,7 @@ class _Reader:
 
     def _look_at(self, layer: Any) -> None:
         """Note a layer that csep does not know, though what it takes is not known either."""
-        if not hasattr(layer, "layers") and _operation(layer) is None:
+        if not _is_model(layer) and _operation(layer) is None:
             _converter(layer)
 
 
@@ -353,6 +361,22 @@ def _converter(layer: Any) -> Convert:
 
 def _alone(values: list[Value]) -> Any:
     return values[0] if len(values) == 1 else values
+
+
+def _is_model(layer: Any) -> bool:
+    """Whether a layer is a model whose layers can be read."""
+    names = {cls.__name__ for cls in type(layer).__mro__}
+    return bool(names & {"Functional", "Sequential"}) and hasattr(layer, "layers")
+
+
+def _refuse_own_call(model: Any) -> None:
+    """Refuse a class derived from Keras' models that computes something of its own."""
+    for cls in type(model).__mro__:
+        if cls.__module__.split(".")[0] in ("keras", "tf_keras"):
+            return
+        changed = sorted({"call", "__call__"} & set(vars(cls)))
+        if changed:
+            raise ValueError(f"model: expected Keras' own, got {cls.__name__} with {changed[0]}")
 
 
 def _is_sequential(model: Any) -> bool:

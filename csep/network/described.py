@@ -18,7 +18,7 @@ _MOST_SHARED = 1 << 26
 # What the settings of each kind may be.
 _SETTINGS = {
     "convolve": {"op"},
-    "add": {"activation", "scales", "shift"},
+    "add": {"activation"},
     "multiply": {"activation"},
     "max_pool": {"window", "strides", "padding"},
     "average_pool": {"window", "strides", "padding"},
@@ -69,8 +69,11 @@ def _arrays_of(
     scales = tuple(own.pop(f"scale{i}", None) for i in range(len(sources)))
     if any(s is not None for s in scales):
         settings["scales"] = scales
-    if settings.get("activation") == ("prelu", None):
-        settings["activation"] = ("prelu", own.pop("activation", None))
+    activation = settings.get("activation")
+    if isinstance(activation, tuple) and activation[:1] == ("prelu",):
+        if activation != ("prelu", None) or "activation" not in own:
+            raise ValueError("prelu without its slopes")
+        settings["activation"] = ("prelu", own.pop("activation"))
     if own:
         raise ValueError(f"unknown arrays {', '.join(own)}")
     return settings
@@ -130,7 +133,7 @@ class _Before:
         """Add the value that one step makes."""
         kind, numbers = _item(said, "kind", str), _item(said, "sources", list)
         rank, op = said.get("rank"), None
-        if kind not in KINDS or rank not in (2, 3, 4):
+        if kind not in KINDS or type(rank) is not int or rank not in (2, 3, 4):
             raise ValueError(f"unknown kind {kind!r}, or rank {rank!r}")
         if not numbers or not all(type(n) is int and 0 <= n < len(self.values) for n in numbers):
             raise ValueError("sources are no values before it")

@@ -273,7 +273,7 @@ def _hard_silu(step: Step, only_here: OnlyHere) -> Step | None:
         return None
     for x, other in (step.sources, step.sources[::-1]):
         before = only_here(other)
-        if before is None or not _numbers_alone(before) or before.sources[0] is not x:
+        if before is None or not _numbers_alone(before) or before.sources != [x]:
             continue
         if before.settings.get("activation") == "hard_sigmoid":
             return Step("add", [x], {"activation": "hard_silu"}, step.name)
@@ -281,9 +281,9 @@ def _hard_silu(step: Step, only_here: OnlyHere) -> Step | None:
 
 
 # Those whose results have the same bits: the same sums in the same order.
-_EXACT: tuple[Rule, ...] = (_padding, _pointwise, _activation, _residual, _weighted)
+_EXACT: tuple[Rule, ...] = (_padding, _pointwise, _activation, _residual)
 # What another library has written in more steps than it means, too.
-_ALL: tuple[Rule, ...] = (_normalisation, _hard_sigmoid, _hard_silu, *_EXACT)
+_ALL: tuple[Rule, ...] = (_normalisation, _hard_sigmoid, _hard_silu, *_EXACT, _weighted)
 
 
 def fused(
@@ -312,6 +312,5 @@ def fused(
     for value in ends:
         # An input that is an output, or an output twice: a copy.
         copied = value._step is None or any(value is other for other in results)
-        shape = {"shape": value._trials[0][1:]}
-        results.append(make("reshape", [value], shape, name=value._name) if copied else value)
+        results.append(make("concat", [value], {}, name=value._name) if copied else value)
     return results

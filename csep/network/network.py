@@ -185,6 +185,8 @@ class Network:
     def _given(self, x: Any) -> list[Any]:
         """Return what was given for each input."""
         if isinstance(x, Mapping):
+            if len(set(self._input_names)) < len(self._input_names):
+                raise ValueError(f"x: expected a list for inputs {self._input_names}, got a dict")
             missing = [n for n in self._input_names if n not in x]
             unknown = [n for n in x if n not in self._input_names]
             if missing or unknown:

@@ -20,7 +20,7 @@ _PAIR = "an int or (height, width)"
 
 def _run(kind: str, arrays: list[Array], settings: dict[str, Any], rank: int | None) -> Array:
     """Compute a step at once."""
-    values = [Input(a.shape[1:], batch_size=a.shape[0], dtype=a.dtype) for a in arrays]
+    values = [Input(a.shape[1:], batch_size=a.shape[0] or None, dtype=a.dtype) for a in arrays]
     result = make(kind, values, settings, rank=rank)
     step, shape = result._step, result.shape
     assert step is not None
@@ -32,7 +32,7 @@ def _run(kind: str, arrays: list[Array], settings: dict[str, Any], rank: int | N
         [step.for_core(list(range(count)), sides[0][3])],
         [count],
     )
-    y: Array = np.empty([n or 0 for n in shape], arrays[0].dtype)
+    y: Array = np.empty([len(arrays[0]), *(n or 0 for n in shape[1:])], arrays[0].dtype)
     network.run(arrays, sides, [y], None)
     return y
 
@@ -62,7 +62,12 @@ def _apply(
 def _several(values: object) -> list[Any]:
     if not isinstance(values, (list, tuple)) or not values:
         raise TypeError(f"values: expected a list of one or more, got {shown(values)}")
-    return list(values)
+    return [_given(v, "values") for v in values]
+
+
+def _given(x: Any, name: str = "x") -> Any:
+    """Return a value, or what is to be an array as one."""
+    return x if isinstance(x, Value) else _plain(x, name)
 
 
 def _rank_of(x: Any) -> int:
@@ -132,13 +137,19 @@ def activate(x: V, activation: Activation) -> V:
     >>> csep.activate(np.array([[-1.0, 2.0]]), "relu")
     array([[0., 2.]])
     """
-    return _apply("add", [x], {"activation": _activation(activation, x)})
+    given = _given(x)
+    return _apply("add", [given], {"activation": _activation(activation, given)})
 
 
 def _activation(activation: Any, x: Any) -> Any:
     """Return an activation with slopes in x's dtype, one for each channel."""
     if isinstance(activation, tuple) and len(activation) == 2 and activation[0] == "prelu":
+        if activation[1] is None:
+            raise TypeError('activation: expected slopes beside "prelu", got None')
         return "prelu", _numbers(activation[1], "activation", x)
+    if isinstance(activation, tuple) and len(activation) == 2:
+        if isinstance(activation[1], np.floating):
+            return activation[0], float(activation[1])
     return activation
 
 
@@ -227,12 +238,13 @@ def scale(
     >>> csep.scale(np.array([[1.0, 2.0]]), [2, 3], 1)
     array([[3., 7.]])
     """
-    settings: dict[str, Any] = {"activation": _activation(activation, x)}
+    given = _given(x)
+    settings: dict[str, Any] = {"activation": _activation(activation, given)}
     if scale is not None:
-        settings["scales"] = (_numbers(scale, "scale", x),)
+        settings["scales"] = (_numbers(scale, "scale", given),)
     if shift is not None:
-        settings["shift"] = _numbers(shift, "shift", x)
-    return _apply("add", [x], settings)
+        settings["shift"] = _numbers(shift, "shift", given)
+    return _apply("add", [given], settings)
 
 
 def multiply(values: Sequence[V], *, activation: Activation = None) -> V:

@@ -42,7 +42,17 @@ def sides_of(shape: tuple[int, ...]) -> Sides:
 
 
 def shape_of(sides: Sides, rank: int) -> tuple[int, ...]:
-    """Return the shape of an array of that rank."""
+    """Return the shape of an array of that rank.
+
+    Raises
+    ------
+    ValueError
+        If it has more rows or pixels than an array of that rank can have.
+    """
+    if sides[1 : 5 - rank] != (1,) * (4 - rank):
+        raise ValueError(
+            f"expected one pixel for what an array of rank {rank} has no axis, got {sides}"
+        )
     return (sides[0], *sides[5 - rank : 3], sides[3]) if rank > 2 else (sides[0], sides[3])
 
 
@@ -196,13 +206,9 @@ class Step:
             said, arrays = self.settings["op"]._described()
             return {"kind": self.kind, "name": self.name, **said}, arrays
         settings = dict(self.settings)
-        arrays = {}
-        if settings.get("shift") is not None:
-            arrays["shift"] = settings.pop("shift")
-        if settings.get("scales") is not None:
-            for i, array in enumerate(settings.pop("scales")):
-                if array is not None:
-                    arrays[f"scale{i}"] = array
+        arrays = {f"scale{i}": a for i, a in enumerate(settings.pop("scales", None) or ())}
+        arrays["shift"] = settings.pop("shift", None)
+        arrays = {name: array for name, array in arrays.items() if array is not None}
         activation = settings.get("activation")
         if isinstance(activation, tuple) and activation[0] == "prelu":
             arrays["activation"], settings["activation"] = activation[1], ("prelu", None)
@@ -255,4 +261,7 @@ def make(
             got = " and ".join(str(source.shape) for source in sources)
             raise ValueError(f"{name or step.title}: cannot be computed for shape {got}")
         trials.append(shapes[count])
-    return Value(step, trials, rank or max(source._rank for source in sources), dtype, name)
+    wanted = rank or max(source._rank for source in sources)
+    for sides in trials:
+        shape_of(sides, wanted)
+    return Value(step, trials, wanted, dtype, name)

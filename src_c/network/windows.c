@@ -91,7 +91,7 @@ static double centre(int64_t index, int64_t in, int64_t out)
 
 static int64_t nearest(int64_t index, int64_t in, int64_t out)
 {
-    return min64((int64_t)(centre(index, in, out) + 0.5), in - 1);
+    return (int64_t)((unsigned __int128)(2 * index + 1) * (uint64_t)in / (2 * (uint64_t)out));
 }
 
 void csep_run_nearest(void *context, int64_t number, int thread)

@@ -203,6 +203,39 @@ def test_hard_swish_as_it_was_written_out(package):
     assert len(network.summary().splitlines()) == 5  # one step
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_a_gate_of_something_else_is_no_hard_swish(package):
+    layers = package.layers
+    x, z = package.Input((2, 2, 3), name="x"), package.Input((2, 2, 3), name="z")
+    gate = layers.ReLU(6.0)(layers.Add()([x, z]) + 3.0) * (1.0 / 6.0)
+    check(package.Model([x, z], layers.Multiply()([x, gate])), (1, 2, 2, 3), (1, 2, 2, 3))
+
+
+def test_dicts_are_in_keras_order():
+    a, b = keras.Input((2, 2, 3), name="a"), keras.Input((2, 2, 3), name="b")
+    model = keras.Model({"b": b, "a": a}, keras.layers.Subtract()([a, b]))
+    network = csep.Network.from_keras(model)
+    five, one = np.full((1, 2, 2, 3), 5, "f4"), np.ones((1, 2, 2, 3), "f4")
+    np.testing.assert_array_equal(network({"a": five, "b": one}), 4)
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.__name__)
+def test_models_with_a_call_of_their_own_are_refused(package):
+    class Mine(package.Model):
+        def call(self, x, **arguments):
+            return super().call(x, **arguments) * 10
+
+    given = package.Input((2, 2, 3))
+    with pytest.raises(ValueError, match="Mine with call"):
+        csep.Network.from_keras(Mine(given, package.layers.Rescaling(2.0)(given)))
+
+
+def test_operations_of_different_ranks_are_refused():
+    v, x = keras.Input((4, 8)), keras.Input((4, 4, 8))
+    with pytest.raises(ValueError, match="one rank"):
+        csep.Network.from_keras(keras.Model([v, x], keras.ops.add(v, x)))
+
+
 def test_all_that_cannot_be_computed_is_named():
     layers = keras.layers
 

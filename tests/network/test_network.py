@@ -436,3 +436,64 @@ t.check_equal(t.make()(x), t.body(x))
 print("same")
 """
     assert output(run_python(code, CSEP_ISA=isa)).strip() == "same"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda s: s.update(rank=2),
+        lambda s: s.update(rank=3),
+        lambda s: s.update(rank=4.0),
+        lambda s: s["settings"].update(scales=[None] * 10**5),
+        lambda s: s["settings"].update(shift="abc"),
+        lambda s: s["settings"].update(shift=[1, 2, 3]),
+        lambda s: s["settings"].update(activation=["prelu", [1, 2]]),
+        lambda s: s["settings"].update(activation=["prelu", {"a": 1}]),
+        lambda s: s["settings"].update(activation=["prelu"]),
+        lambda s: s["settings"].update(activation=["prelu", None]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["add", "multiply"])
+def test_numbers_and_ranks_of_a_file_are_not_believed(tmp_path, edit, kind):
+    x = csep.Input((16, 16, 8), batch_size=1)
+    y = csep.activate(x, "relu") if kind == "add" else csep.multiply([x, x])
+    description, arrays = csep.Network(x, y)._described()
+    edit(description["network"]["steps"][0])
+    files.write(tmp_path / "bad.csep", description, arrays)
+    with pytest.raises(ValueError, match="path: expected"):
+        csep.load(tmp_path / "bad.csep")
+
+
+def test_vectors_and_sequences_stay_what_they_are():
+    v, s = np.ones((1, 8), "f4"), np.ones((1, 8, 2), "f4")
+    for call in (
+        lambda: csep.resize(v, size=10**6),
+        lambda: csep.pad(v, (0, 10**6)),
+        lambda: csep.Input((4, 4, 2)) and csep.reshape(s, (2, 0, 8)),
+    ):
+        with pytest.raises(ValueError, match="one pixel|shape"):
+            call()
+    with pytest.raises(ValueError, match="numbers"):
+        csep.add([csep.Input((1, 1, 100)), csep.Input((1, 1, 1))], weights=[1, 1])
+
+
+def test_only_what_is_the_same_is_put_together():
+    x, z = csep.Input((4, 4, 3), name="x"), csep.Input((4, 4, 3), name="z")
+    a, b = image(1, 4, 4, 3), image(1, 4, 4, 3, seed=1)
+    scaled = csep.Network([x, z], csep.add([csep.scale(x, 0.1), csep.scale(z, 0.3)]))
+    expected = csep.add([csep.scale(a, 0.1), csep.scale(b, 0.3)])
+    np.testing.assert_array_equal(scaled([a, b]), expected)
+
+
+def test_copies_of_open_sizes_lists_and_empty_batches(tmp_path):
+    x = csep.Input((None, None, 3))
+    net = csep.Network(x, [csep.activate(x, ("leaky_relu", np.float32(0.5))), x])
+    a = image(1, 7, 5, 3)
+    check_equal(net(a), [np.where(a < 0, a * np.float32(0.5), a), a])
+    net.save(tmp_path / "net.csep")
+    assert csep.softmax(np.ones((0, 4))).shape == (0, 4)
+    np.testing.assert_array_equal(csep.scale([[1.0, 2.0]], 2), [[2, 4]])
+    one, other = csep.Input((2,), name="a"), csep.Input((2,), name="a")
+    twice = csep.Network([one, other], csep.add([one, other]))
+    with pytest.raises(ValueError, match="expected a list"):
+        twice({"a": np.ones((1, 2), "f4")})

@@ -141,6 +141,15 @@ def test_resize(size):
     close(csep.resize(x, size=size, interpolation="bilinear"), expected)
 
 
+@pytest.mark.parametrize("inputs", [1, 2, 3, 4, 7, 30])
+def test_nearest_pixels_are_exact(inputs):
+    x = np.arange(inputs, dtype=np.float32).reshape(1, 1, inputs, 1)
+    for outputs in range(1, 120):
+        expected = [(2 * i + 1) * inputs // (2 * outputs) for i in range(outputs)]
+        y = csep.resize(x, size=(1, outputs))
+        np.testing.assert_array_equal(y.ravel(), expected)
+
+
 @pytest.mark.parametrize("channels", CHANNELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_softmax(channels, dtype):
