@@ -147,9 +147,8 @@ def _activation(activation: Any, x: Any) -> Any:
         if activation[1] is None:
             raise TypeError('activation: expected slopes beside "prelu", got None')
         return "prelu", _numbers(activation[1], "activation", x)
-    if isinstance(activation, tuple) and len(activation) == 2:
-        if isinstance(activation[1], np.floating):
-            return activation[0], float(activation[1])
+    if isinstance(activation, tuple) and isinstance(activation[-1], np.floating):
+        return (*activation[:-1], float(activation[-1]))
     return activation
 
 

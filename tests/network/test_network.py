@@ -471,7 +471,7 @@ def test_vectors_and_sequences_stay_what_they_are():
         lambda: csep.pad(v, (0, 10**6)),
         lambda: csep.Input((4, 4, 2)) and csep.reshape(s, (2, 0, 8)),
     ):
-        with pytest.raises(ValueError, match="one pixel|shape"):
+        with pytest.raises(ValueError, match=r"one pixel|shape"):
             call()
     with pytest.raises(ValueError, match="numbers"):
         csep.add([csep.Input((1, 1, 100)), csep.Input((1, 1, 1))], weights=[1, 1])
