@@ -24,6 +24,7 @@ def measure(name, threads, batch, seconds):
     from models import MODELS
 
     import csep
+    from csep.runtime.peak import measure_peak
 
     network_peers.limit_threads(threads)
     model, shapes = MODELS[name]()
@@ -48,19 +49,8 @@ def measure(name, threads, batch, seconds):
         "median": {n: float(np.median(t)) for n, t in times.items()},
         "ratio": {n: float(np.median(np.array(t) / mine)) for n, t in times.items()},
         "gflops": 2 * macs / float(np.median(mine)) / 1e9,
-        "peak": max(fma_rate() for _ in range(5)) * threads / 1e9,
+        "peak": measure_peak() * threads / 1e9,
     }
-
-
-def fma_rate():
-    """Return the floating-point operations a second that a thread does in registers."""
-    import time
-
-    from csep import _core
-
-    start = time.perf_counter()
-    done = _core.fma_probe(2_000_000)
-    return done / (time.perf_counter() - start)
 
 
 def main():

@@ -126,7 +126,6 @@ cdef class Network:
     cdef csep_network *network
     cdef list kept
     cdef readonly int inputs, values
-    cdef tuple outputs
 
     def __cinit__(self, bint double_precision, int inputs, list steps, list outputs):
         cdef StepList made = StepList(len(steps), double_precision)
@@ -141,7 +140,7 @@ cdef class Network:
         if status != CSEP_OK:
             raise_status(status)
         self.kept = [kept for kept in made.kept if isinstance(kept, Packed)]
-        self.inputs, self.values, self.outputs = inputs, inputs + len(steps), tuple(outputs)
+        self.inputs, self.values = inputs, inputs + len(steps)
 
     def __dealloc__(self):
         csep_network_destroy(self.network)

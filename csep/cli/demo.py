@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _core
 from ..operators import SeparableConv2D
 from ..runtime import __version__, get_isa, get_num_threads
+from ..runtime.peak import measure_peak
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,6 @@ def float64_reference(x, dw, pw, bias, out_size, strides=(1, 1), dilations=(1, 1
             columns = slice(dj * dw_, dj * dw_ + (out_w - 1) * sw + 1, sw)
             z += padded[:, rows, columns, :, None] * dw[di, dj].astype(np.float64)
     return z.reshape(batch, out_h, out_w, -1) @ pw[0, 0].astype(np.float64) + bias
-
-
-def measure_peak(seconds: float = 0.1) -> float:
-    """Return the FMA peak of one core in FLOP/s, as it is now: the median of many short runs."""
-    rates = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        start = time.perf_counter()
-        flops = _core.fma_probe(100_000)
-        rates.append(flops / (time.perf_counter() - start))
-    return statistics.median(rates)
 
 
 def _median_seconds(call, seconds: float) -> float:

@@ -63,21 +63,20 @@ def _arguments_of_2(node: Any) -> tuple[list[Any], dict[str, Any]]:
     return [taken if len(taken) > 1 else taken[0]], keywords
 
 
-def _ends(value: Any) -> list[tuple[str | None, Tensor]]:
-    """Return what a configuration names as inputs or outputs, in order, with names of a dict."""
+def _ends(value: Any) -> list[Tensor]:
+    """Return what a configuration names as inputs or outputs, in the order of Keras' model."""
     if _is_history(value):
-        return [(None, (value[0], value[1], value[2]))]
-    if isinstance(value, dict):
-        # In the order in which Keras has them in model.inputs and model.outputs.
-        return [(str(key), tensor) for key in sorted(value) for _, tensor in _ends(value[key])]
-    return [(name, tensor) for v in value for name, tensor in _ends(v)]
+        return [(value[0], value[1], value[2])]
+    if isinstance(value, dict):  # model.inputs and model.outputs are sorted by their names
+        value = [value[key] for key in sorted(value)]
+    return [tensor for v in value for tensor in _ends(v)]
 
 
 class Graph(NamedTuple):
     """What a functional model computes."""
 
-    inputs: list[tuple[str | None, Tensor]]
-    outputs: list[tuple[str | None, Tensor]]
+    inputs: list[Tensor]
+    outputs: list[Tensor]
     calls: list[Call]
 
 
@@ -131,7 +130,7 @@ def in_order(graph: Graph) -> list[Call]:
     ValueError
         If there is no such order.
     """
-    ready = {tensor[:2] for _, tensor in graph.inputs}
+    ready = {tensor[:2] for tensor in graph.inputs}
     waiting, order = list(graph.calls), []
     while waiting:
         later = []

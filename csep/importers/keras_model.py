@@ -282,7 +282,7 @@ class _Reader:
 
     def graph(self, graph: Graph, values: list[Value]) -> list[Value]:
         """Return the outputs of a functional model's graph."""
-        made = {tensor: value for (_, tensor), value in zip(graph.inputs, values, strict=True)}
+        made = dict(zip(graph.inputs, values, strict=True))
         for call in in_order(graph):
             arguments = replaced(call.arguments, made.__getitem__)
             keywords = replaced(call.keywords, made.__getitem__)
@@ -292,7 +292,7 @@ class _Reader:
             results = result if isinstance(result, list) else [result]
             for i, value in enumerate(results):
                 made[call.name, call.number, i] = value
-        return [made[tensor] for _, tensor in graph.outputs]
+        return [made[tensor] for tensor in graph.outputs]
 
     def call(self, layer: Any, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """Return what a layer makes of values; after a problem, something to go on with."""

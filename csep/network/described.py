@@ -17,7 +17,6 @@ _MOST_SHARED = 1 << 26
 
 # What the settings of each kind may be.
 _SETTINGS = {
-    "convolve": {"op"},
     "add": {"activation"},
     "multiply": {"activation"},
     "max_pool": {"window", "strides", "padding"},

@@ -11,15 +11,14 @@ import numpy as np
 
 from .. import _core
 from .._core import Network as Core
+from ..runtime.peak import measure_peak
 from ..spec import files
 from ..spec.arrays import Array, as_plain, refuse_out, share_memory, shown
 from ..spec.tables import table
 from ..spec.types import Integer, Path
 from .described import values_from
 from .graph import fused, ordered
-from .values import Sides, Value, shape_of, sides_of
-
-_AXES = {2: ("N", "C"), 3: ("N", "L", "C"), 4: ("N", "H", "W", "C")}
+from .values import AXES, Sides, Value, shape_of, sides_of
 
 
 def _values(given: object, name: str) -> tuple[list[Value], list[str | None]]:
@@ -38,13 +37,6 @@ def _values(given: object, name: str) -> tuple[list[Value], list[str | None]]:
     if not pairs:
         raise ValueError(f"{name}: expected one or more, got none")
     return [v for _, v in pairs], [n for n, _ in pairs]
-
-
-def _fma_rate(double_precision: bool) -> float:
-    """Return the floating-point operations a second that one thread does in registers."""
-    start = time.perf_counter()
-    done = _core.fma_probe(2_000_000, double_precision)
-    return done / (time.perf_counter() - start)
 
 
 def _shortest(call: Callable[[], object], repeats: int) -> float:
@@ -153,7 +145,7 @@ class Network:
             step = value._step
             assert step is not None
             numbers = [number[id(source)] for source in step.sources]
-            steps.append(step.for_core(numbers, step.sources[0]._trials[0][3]))
+            steps.append(step.for_core(numbers))
         core = _core.Network(
             inputs[0].dtype == np.float64, len(inputs), steps, [number[id(v)] for v in outputs]
         )
@@ -204,7 +196,7 @@ class Network:
 
     def _array(self, index: int, given: object) -> Array:
         value, name = self._inputs[index], self._name_of(index)
-        array = as_plain(given, name, _AXES[value._rank])
+        array = as_plain(given, name, AXES[value._rank])
         if array.dtype != value.dtype:
             raise TypeError(f"{name}: expected dtype {value.dtype}, got {array.dtype}")
         shape = value.shape
@@ -467,20 +459,14 @@ class Network:
         counted = self._counted([a.shape for a in arrays])
         usual = _core.get_default_threads()
         threads = usual if num_threads is None else operator.index(num_threads)
-        peak = max(_fma_rate(self.dtype == np.float64) for _ in range(3)) * threads
+        peak = measure_peak(double_precision=self.dtype == np.float64) * threads
         rows, total = [], 0
         for i, (value, (sides, macs)) in enumerate(zip(self._order, counted, strict=True)):
             step = value._step
             assert step is not None
             sources = [values[id(source)] for source in step.sources]
             result = np.empty(shape_of(sides, value._rank), self.dtype)
-            count = len(sources)
-            one = _core.Network(
-                self.dtype == np.float64,
-                count,
-                [step.for_core(list(range(count)), step.sources[0]._trials[0][3])],
-                [count],
-            )
+            one = step.alone()
             shapes = [sides_of(a.shape) for a in sources]
             seconds = _shortest(lambda: one.run(sources, shapes, [result], num_threads), repeats)  # noqa: B023
             values[id(value)] = result

@@ -10,11 +10,10 @@ import numpy as np
 from .. import _core
 from ..spec.arrays import Array, as_plain, check_integer, shown
 from ..spec.types import Activation, ArrayLike, Integer
-from .values import Input, Value, make, sides_of
+from .values import AXES, Input, Value, make, sides_of
 
 V = TypeVar("V", Value, Array)
 
-_AXES = {2: ("N", "C"), 3: ("N", "L", "C"), 4: ("N", "H", "W", "C")}
 _PAIR = "an int or (height, width)"
 
 
@@ -22,26 +21,18 @@ def _run(kind: str, arrays: list[Array], settings: dict[str, Any], rank: int | N
     """Compute a step at once."""
     values = [Input(a.shape[1:], batch_size=a.shape[0] or None, dtype=a.dtype) for a in arrays]
     result = make(kind, values, settings, rank=rank)
-    step, shape = result._step, result.shape
+    step = result._step
     assert step is not None
-    count = len(arrays)
-    sides = [sides_of(a.shape) for a in arrays]
-    network = _core.Network(
-        arrays[0].dtype == np.float64,
-        count,
-        [step.for_core(list(range(count)), sides[0][3])],
-        [count],
-    )
-    y: Array = np.empty([len(arrays[0]), *(n or 0 for n in shape[1:])], arrays[0].dtype)
-    network.run(arrays, sides, [y], None)
+    y: Array = np.empty([len(arrays[0]), *(n or 0 for n in result.shape[1:])], arrays[0].dtype)
+    step.alone().run(arrays, [sides_of(a.shape) for a in arrays], [y], None)
     return y
 
 
 def _plain(value: object, name: str) -> Array:
     rank = np.ndim(value)  # type: ignore[arg-type]
-    if rank not in _AXES:
+    if rank not in AXES:
         raise ValueError(f"{name}: expected rank 2, 3 or 4, got rank {rank}")
-    array = as_plain(value, name, _AXES[rank])
+    array = as_plain(value, name, AXES[rank])
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: expected float32 or float64, got {array.dtype}")
     return array

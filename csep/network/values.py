@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ Sides = tuple[int, int, int, int]  # batch, height, width, channels: how C sees 
 # Sizes that open sides are tried with: sides that come out differently are open, too.  Multiples of
 # 64, so that what networks halve and double again fits.
 _TRIALS = (256, 320)
+
+# The axes of an array of each rank.
+AXES = {2: ("N", "C"), 3: ("N", "L", "C"), 4: ("N", "H", "W", "C")}
 
 KINDS: dict[str, int] = {
     "convolve": _core.CONVOLVE,
@@ -193,12 +197,16 @@ class Step:
     ) -> None:
         self.kind, self.sources, self.settings, self.name = kind, sources, settings, name
 
-    def for_core(self, numbers: list[int], channels: int) -> tuple[Any, ...]:
+    def for_core(self, numbers: Iterable[int]) -> tuple[Any, ...]:
         """Return the step as C's side takes it, of sources with these numbers."""
-        settings = {k: v for k, v in self.settings.items() if k not in ("op", "rank")}
-        if self.kind == "convolve":
-            settings["plan"] = self.settings["op"]._plan
-        return KINDS[self.kind], tuple(numbers), settings, channels
+        convolved = self.kind == "convolve"
+        settings = {"plan": self.settings["op"]._plan} if convolved else self.settings
+        return KINDS[self.kind], tuple(numbers), settings, self.sources[0]._trials[0][3]
+
+    def alone(self) -> _core.Network:
+        """Return a network of this step, its sources being the inputs."""
+        count, double = len(self.sources), self.sources[0].dtype == np.float64
+        return _core.Network(double, count, [self.for_core(range(count))], [count])
 
     def described(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return what a file says of the step, its sources excepted, and its arrays."""
@@ -249,18 +257,13 @@ def make(
     step = Step(kind, sources, settings, name)
     if kind == "convolve" and settings["op"].dtype != dtype:
         raise TypeError(f"x: expected {settings['op'].dtype} of the weights, got {dtype}")
-    channels = sources[0]._trials[0][3]
-    count = len(sources)
-    one = _core.Network(
-        dtype == np.float64, count, [step.for_core(list(range(count)), channels)], [count]
-    )
-    trials = []
+    one, trials = step.alone(), []
     for i in range(len(_TRIALS)):
         shapes = one.shapes([source._trials[i] for source in sources])
         if not isinstance(shapes, list):
             got = " and ".join(str(source.shape) for source in sources)
             raise ValueError(f"{name or step.title}: cannot be computed for shape {got}")
-        trials.append(shapes[count])
+        trials.append(shapes[-1])
     wanted = rank or max(source._rank for source in sources)
     for sides in trials:
         shape_of(sides, wanted)

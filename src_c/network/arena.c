@@ -18,7 +18,7 @@ typedef struct layout {
     const csep_network *network;
     const csep_shape *values;
     csep_place *places;
-    int *last_use; /* of each value: the step, or one that never comes where it is an output */
+    int *last_use; /* of each value: a step */
     int *block_of; /* of each value in the arena */
     block *blocks; /* one for each value, then one for each step's extra; unused: bytes 0 */
     block **order;

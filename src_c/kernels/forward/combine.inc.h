@@ -4,7 +4,7 @@
 
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
-#include "kernels/forward/elementwise.inc.h"
+#include "kernels/shared/block.inc.h"
 
 /* The largest of a grid of pixels, VECTORS vectors of channels from c on. */
 INLINE void combine_largest(const csep_combine_job *job, int64_t c, int lanes, const int VECTORS,
@@ -18,7 +18,7 @@ INLINE void combine_largest(const csep_combine_job *job, int64_t c, int lanes, c
         for (int64_t j = 0; j < job->columns; j++, x += job->column_step) {
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                acc[v] = v_max(acc[v], load_first(x + v * VL, v == VECTORS - 1 ? lanes : VL));
+                acc[v] = v_max(acc[v], load_in_block(x, v, lanes, VECTORS));
         }
     }
 }
@@ -40,7 +40,7 @@ INLINE void combine_sum(const csep_combine_job *job, int64_t c, int lanes, const
             factor += job->factor_step;
             UNROLL
             for (int v = 0; v < VECTORS; v++) {
-                const vec value = load_first(x + v * VL, v == VECTORS - 1 ? lanes : VL);
+                const vec value = load_in_block(x, v, lanes, VECTORS);
                 chunk[v] = v_fma(value, f, chunk[v]);
             }
             if (--left == 0) {
@@ -65,14 +65,7 @@ INLINE void combine_block(const csep_combine_job *job, int64_t c, int lanes, con
         combine_sum(job, c, lanes, VECTORS, acc);
     else
         combine_largest(job, c, lanes, VECTORS, acc);
-    real *y = (real *)job->y + c;
-    UNROLL
-    for (int v = 0; v < VECTORS - 1; v++)
-        v_store(y + v * VL, acc[v]);
-    if (lanes == VL)
-        v_store(y + (VECTORS - 1) * VL, acc[VECTORS - 1]);
-    else
-        v_store_first(y + (VECTORS - 1) * VL, lanes, acc[VECTORS - 1]);
+    store_block((real *)job->y + c, acc, lanes, VECTORS);
 }
 
 static void combine(const csep_combine_job *job)

@@ -5,14 +5,7 @@
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
-
-/* Vectors of a block: independent chains that hide the latency of a multiply-add. */
-enum { BLOCK_VECTORS = 4 };
-
-INLINE vec load_first(const real *p, int lanes)
-{
-    return lanes == VL ? v_load(p) : v_load_masked(p, v_mask(lanes));
-}
+#include "kernels/shared/block.inc.h"
 
 /* VECTORS vectors of one pixel from channel c on, the last of them with so many lanes. */
 INLINE void elementwise_block(const csep_elementwise_job *job, int64_t pixel, int64_t c, int lanes,
@@ -29,7 +22,7 @@ INLINE void elementwise_block(const csep_elementwise_job *job, int64_t pixel, in
         const real *scale = job->scale[s];
         UNROLL
         for (int v = 0; v < VECTORS; v++) {
-            const vec value = load_first(x + v * VL, v == VECTORS - 1 ? lanes : VL);
+            const vec value = load_in_block(x, v, lanes, VECTORS);
             if (job->product)
                 acc[v] = acc[v] * value;
             else if (scale)
@@ -41,14 +34,7 @@ INLINE void elementwise_block(const csep_elementwise_job *job, int64_t pixel, in
     const real *slopes = job->slopes ? (const real *)job->slopes + c : 0;
     const placement place = {1, VECTORS, lanes, 0, slopes};
     v_finish(acc, VECTORS, &place, 0, &job->activation);
-    real *y = (real *)job->y + pixel * job->channels + c;
-    UNROLL
-    for (int v = 0; v < VECTORS - 1; v++)
-        v_store(y + v * VL, acc[v]);
-    if (lanes == VL)
-        v_store(y + (VECTORS - 1) * VL, acc[VECTORS - 1]);
-    else
-        v_store_first(y + (VECTORS - 1) * VL, lanes, acc[VECTORS - 1]);
+    store_block((real *)job->y + pixel * job->channels + c, acc, lanes, VECTORS);
 }
 
 static void elementwise(const csep_elementwise_job *job)
