@@ -28,6 +28,7 @@
  *   v_load(p)                   p[i]                                   VL reals at p
  *   v_store(p, v)               (p[i] = v[i])                          VL reals at p
  *   v_broadcast(p)              p[0]                                   one real at p
+ *   v_const(c)                  c
  *   v_mask(n)                   lanes 0 .. n - 1                       0 <= n <= VL
  *   v_mask_range(from, to)      lanes from .. to - 1                   0 <= from <= to <= VL
  *   v_load_masked(p, m)         p[i] in the mask's lanes, else 0       p[i] is there in the mask's
@@ -58,8 +59,9 @@
  *   v_load_f16, v_load_bf16(p)  p[i], widened                          VL halves at p
  *   v_store_f16, v_store_bf16   (p[i] = v[i] rounded to nearest, ties  VL halves at p
  *     (p, v)                    to even; NaN stays NaN)
- *   v_power(n), v_scale(v, w)   v[i] * 2^n[i] for w = v_power(n),      n whole, |n| at most twice the
- *                               rounded once                           largest exponent
+ *   v_power(n), v_scale(v, w)   v[i] * 2^n[i] for w = v_power(n),      n whole, from -3/2 of the
+ *                               rounded once                           largest exponent to it;
+ *                                                                      2^-30 <= |v| < 2^32
  *
  * tests/native/test_vocabulary.c checks each of them on each instruction set. */
 /* clang-format on */
@@ -78,8 +80,6 @@ _Static_assert(MR_1 <= MAX_MR && MR_2 <= MAX_MR && MAX_MR <= 14, "MR");
 
 /* Derived from the operations above, the same for all. */
 
-INLINE vec v_const(real c) { return v_broadcast(&c); }
-
 /* x * scale rounded to an integer, |x * scale| < 2^20: adding this pushes the fraction out. */
 INLINE vec v_nearest(vec x, vec scale)
 {
@@ -94,15 +94,15 @@ INLINE vec v_power_of_two(vec n)
 }
 
 #ifndef HAS_SCALE
-/* 2^n in two factors: n may lead to denormals, which must be rounded only once. */
+/* 2^n in two factors: n may lead to denormals, which must be rounded only once, by the second. */
 typedef struct vpower {
     vec first, second;
 } vpower;
 
 INLINE vpower v_power(vec n)
 {
-    const vec half = v_nearest(n, v_const((real)0.5));
-    return (vpower){v_power_of_two(half), v_power_of_two(n - half)};
+    const vec first = v_max(v_const(-EXPONENT_BIAS * 3 / 4), n);
+    return (vpower){v_power_of_two(first), v_power_of_two(n - first)};
 }
 INLINE vec v_scale(vec v, vpower p) { return v * p.first * p.second; }
 #endif

@@ -173,7 +173,7 @@ static void powers_of_two(void)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < VL; i++) {
             v[i] = moderate();
-            n[i] = (real)draw(-2 * LARGEST_EXPONENT + 4, LARGEST_EXPONENT - 80);
+            n[i] = (real)draw(-LARGEST_EXPONENT * 3 / 2, LARGEST_EXPONENT - 80);
         }
         CHECK_LANES(v_scale(v_load(v), v_power(v_load(n))), SCALAR(ldexp)(v[i], (int)n[i]));
         for (int i = 0; i < VL; i++)

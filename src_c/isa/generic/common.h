@@ -35,7 +35,8 @@ INLINE vec v_load(const real *p)
     return v;
 }
 INLINE void v_store(real *p, vec v) { memcpy(p, &v, sizeof v); }
-INLINE vec v_broadcast(const real *p) { return *p - (vec){0}; }
+INLINE vec v_const(real c) { return c - (vec){0}; }
+INLINE vec v_broadcast(const real *p) { return v_const(*p); }
 INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 /* a * b - product, by Dekker: with half the digits each, products are exact. */
 INLINE vec v_product_error(vec a, vec b, vec product)

@@ -28,6 +28,7 @@ INLINE vec v_zero(void) { return _mm256_setzero_ps(); }
 INLINE vec v_load(const real *p) { return _mm256_loadu_ps(p); }
 INLINE void v_store(real *p, vec v) { _mm256_storeu_ps(p, v); }
 INLINE vec v_broadcast(const real *p) { return _mm256_broadcast_ss(p); }
+INLINE vec v_const(real c) { return _mm256_set1_ps(c); }
 INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vec v_product_error(vec a, vec b, vec product) { return v_fma(a, b, v_zero() - product); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }

@@ -25,6 +25,7 @@ INLINE vec v_zero(void) { return _mm256_setzero_pd(); }
 INLINE vec v_load(const real *p) { return _mm256_loadu_pd(p); }
 INLINE void v_store(real *p, vec v) { _mm256_storeu_pd(p, v); }
 INLINE vec v_broadcast(const real *p) { return _mm256_broadcast_sd(p); }
+INLINE vec v_const(real c) { return _mm256_set1_pd(c); }
 INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
 INLINE vec v_product_error(vec a, vec b, vec product) { return v_fma(a, b, v_zero() - product); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }

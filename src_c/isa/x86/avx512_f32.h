@@ -27,6 +27,7 @@ INLINE vec v_zero(void) { return _mm512_setzero_ps(); }
 INLINE vec v_load(const real *p) { return _mm512_loadu_ps(p); }
 INLINE void v_store(real *p, vec v) { _mm512_storeu_ps(p, v); }
 INLINE vec v_broadcast(const real *p) { return _mm512_set1_ps(*p); }
+INLINE vec v_const(real c) { return _mm512_set1_ps(c); }
 INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vec v_product_error(vec a, vec b, vec product) { return v_fma(a, b, v_zero() - product); }
 INLINE vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }

@@ -10,29 +10,33 @@
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
 
-/* c[0] + c[1] x + ... */
+/* c[0] + c[1] x + ..., even and odd powers apart: two chains of half the length, as a processor
+ * that waits for one vector has no room to begin the next but one. */
 INLINE vec v_polynomial(vec x, const real *c, const int terms)
 {
-    vec sum = v_broadcast(c + terms - 1);
+    const vec square = x * x;
+    vec last = v_const(c[terms - 1]), other = v_const(c[terms - 2]);
     UNROLL
-    for (int i = terms - 2; i >= 0; i--)
-        sum = v_fma(sum, x, v_broadcast(c + i));
-    return sum;
+    for (int i = terms - 3; i >= 0; i--) {
+        const vec next = v_fma(last, square, v_const(c[i]));
+        last = other;
+        other = next;
+    }
+    return v_fma(last, x, other);
 }
 
-/* e^x = (1 + m) * 2^n with |m| < 0.42, for |x| <= -LOWEST_EXPONENT or NaN; x_low is a small
- * number that belongs to x. */
+/* e^(x - x_over) = (1 + m) * 2^n with |m| < 0.42, for |x| <= -LOWEST_EXPONENT or NaN; x_over is
+ * small: what x has lost in rounding. */
 typedef struct exponential {
     vec m, n;
 } exponential;
 
-INLINE exponential v_exp_parts(vec x, vec x_low)
+INLINE exponential v_exp_parts(vec x, vec x_over)
 {
     const vec n = v_nearest(x, v_const((real)1.4426950408889634));
     const vec exact = v_fma(n, v_const(-LN2_HIGH), x);
-    const vec low = v_fma(n, v_const(-LN2_LOW), x_low);
-    const vec r = exact + low, lost = low - (r - exact);
-    const vec m = r + v_fma(r * r, v_polynomial(r, exp_terms, EXP_TERMS), lost);
+    const vec r = v_fma(n, v_const(-LN2_LOW), exact - x_over);
+    const vec m = v_fma(r * r, v_polynomial(r, exp_terms, EXP_TERMS), r);
     return (exponential){m, n};
 }
 
@@ -57,7 +61,7 @@ INLINE vec v_times_logistic(vec factor, vec z, vec z_low)
 {
     const vec zero = v_zero(), one = v_const(1);
     const vec t = v_lowest(v_min(v_const(60), z));
-    const exponential e = v_exp_parts(zero - t, zero - z_low);
+    const exponential e = v_exp_parts(zero - t, z_low);
     const vpower power = v_power(zero - e.n);
     const vec part = v_reciprocal(v_scale(one, power) + (one + e.m));
     return v_scale(factor * part, power);
@@ -106,7 +110,7 @@ INLINE vec v_gelu(vec x)
     const vec t = v_min(v_const(-GELU_LOWEST), v_magnitude(x));
     const vec square = t * t;
     const vec lost = v_product_error(t, t, square);
-    const exponential e = v_exp_parts(v_lowest(square * half), lost * half);
+    const exponential e = v_exp_parts(v_lowest(square * half), zero - lost * half);
     const vec u = (t - v_const(GELU_CENTER)) / (t + v_const(GELU_CENTER));
     const vec f = v_polynomial(u, gelu_terms, GELU_TERMS);
     const vec tail = v_fma(e.m, f, f) / (one + t);
