@@ -39,14 +39,29 @@ def tensorflow(model, inputs, threads):
     return run
 
 
-def litert(model, inputs, threads):
-    """Return a runner of the model converted for LiteRT, with XNNPACK."""
+def to_tflite(model, inputs):
+    """Return the bytes of the model's .tflite file."""
     import tensorflow as tf
-    from ai_edge_litert.interpreter import Interpreter
 
     function, _ = _function(model, inputs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-    interpreter = Interpreter(model_content=converter.convert(), num_threads=threads)
+    return converter.convert()
+
+
+def to_onnx(model, inputs):
+    """Return the bytes of the model's .onnx file."""
+    import tf2onnx
+
+    function, signature = _function(model, inputs)
+    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17)
+    return graph.SerializeToString()
+
+
+def litert(model, inputs, threads):
+    """Return a runner of the model converted for LiteRT, with XNNPACK."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=to_tflite(model, inputs), num_threads=threads)
     interpreter.allocate_tensors()
     # The converter may reorder inputs of different shapes; each is found by its shape.
     for detail in interpreter.get_input_details():
@@ -64,15 +79,12 @@ def litert(model, inputs, threads):
 def onnxruntime(model, inputs, threads):
     """Return a runner of the model converted to ONNX."""
     import onnxruntime as ort
-    import tf2onnx
 
-    function, signature = _function(model, inputs)
-    graph, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=17)
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.add_session_config_entry("session.force_spinning_stop", "1")
     session = ort.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        to_onnx(model, inputs), options, providers=["CPUExecutionProvider"]
     )
     feed = {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)}
     return lambda: session.run(None, feed)

@@ -30,9 +30,11 @@ static void find_last_uses(layout *l)
     const csep_network *n = l->network;
     for (int i = 0; i < csep_value_count(n); i++)
         l->last_use[i] = i - n->inputs;
-    for (int i = 0; i < n->steps; i++)
+    for (int i = 0; i < n->steps; i++) {
+        const int within_next = l->places[n->inputs + i].kind == CSEP_NOWHERE;
         for (int s = 0; s < n->step[i].source_count; s++)
-            l->last_use[n->step[i].sources[s]] = i;
+            l->last_use[n->step[i].sources[s]] = i + within_next;
+    }
 }
 
 /* The source whose memory a step's result may take, or -1: it is not needed afterwards, and the
@@ -115,8 +117,9 @@ static int64_t lay_out(layout *l, const int64_t *extra, int64_t *extra_at)
     const csep_network *n = l->network;
     const int values = csep_value_count(n);
     for (int i = 0; i < values; i++)
-        l->places[i] =
-            i < n->inputs ? (csep_place){CSEP_IN_INPUT, i} : (csep_place){CSEP_IN_ARENA, 0};
+        if (l->places[i].kind != CSEP_NOWHERE)
+            l->places[i] =
+                i < n->inputs ? (csep_place){CSEP_IN_INPUT, i} : (csep_place){CSEP_IN_ARENA, 0};
     for (int i = 0; i < n->outputs; i++)
         l->places[n->output[i]] = (csep_place){CSEP_IN_OUTPUT, i};
     find_last_uses(l);

@@ -4,7 +4,12 @@
 
 #include "network/network.h"
 
-typedef enum csep_place_kind { CSEP_IN_INPUT, CSEP_IN_OUTPUT, CSEP_IN_ARENA } csep_place_kind;
+typedef enum csep_place_kind {
+    CSEP_IN_INPUT,
+    CSEP_IN_OUTPUT,
+    CSEP_IN_ARENA,
+    CSEP_NOWHERE /* never there as a whole: made and used within the next step */
+} csep_place_kind;
 
 /* A value's memory: that of an input or output, by its number, or so many bytes into the arena. */
 typedef struct csep_place {
@@ -12,9 +17,9 @@ typedef struct csep_place {
     int64_t at;
 } csep_place;
 
-/* Places all values of these shapes, so that no two that are needed at the same time overlap, and
- * tells how large the arena must be.  `extra`: bytes that a step wants for itself, at extra_at.  0
- * if there is no memory. */
+/* Places all values of these shapes but those that are CSEP_NOWHERE, so that no two that are needed
+ * at the same time overlap, and tells how large the arena must be.  `extra`: bytes that a step
+ * wants for itself, at extra_at.  0 if there is no memory. */
 int csep_place_values(const csep_network *network, const csep_shape *values, const int64_t *extra,
                       csep_place *places, int64_t *extra_at, int64_t *arena_bytes);
 

@@ -21,7 +21,8 @@ typedef struct csep_step_context {
     int index;                    /* of the step */
     char *scratch;                /* of thread 0, then 1, ... */
     int64_t units, jobs;          /* pixels, rows or what else the step's jobs share out */
-    csep_convolution convolution; /* CSEP_STEP_CONVOLVE */
+    csep_convolution convolution; /* CSEP_STEP_CONVOLVE, or ... */
+    csep_chain chain;             /* ... the step before as well */
 } csep_step_context;
 
 static inline const void *csep_value_memory(const csep_network_call *call, int value)
@@ -30,7 +31,8 @@ static inline const void *csep_value_memory(const csep_network_call *call, int v
     switch (place.kind) {
     case CSEP_IN_INPUT: return call->x[place.at];
     case CSEP_IN_OUTPUT: return call->y[place.at];
-    default: return call->arena + place.at;
+    case CSEP_IN_ARENA: return call->arena + place.at;
+    default: return 0; /* CSEP_NOWHERE */
     }
 }
 

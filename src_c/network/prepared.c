@@ -51,6 +51,75 @@ static void schedule_steps(csep_prepared *p, const csep_network *n, int num_thre
     p->worth_waking = (int)min64(csep_threads_worth_waking(work, num_threads), p->threads);
 }
 
+/* How often values are asked for by steps and by who calls; NULL if there is no memory. */
+static int *count_uses(const csep_network *n)
+{
+    int *uses = calloc((size_t)csep_value_count(n), sizeof *uses);
+    for (int i = 0; uses && i < n->steps; i++)
+        for (int s = 0; s < n->step[i].source_count; s++)
+            uses[n->step[i].sources[s]]++;
+    for (int i = 0; uses && i < n->outputs; i++)
+        uses[n->output[i]]++;
+    return uses;
+}
+
+static csep_call call_of(const csep_prepared *p, const csep_network *n, int step)
+{
+    const csep_prepared_step *s = &p->step[step];
+    return (csep_call){
+        .plan = n->step[step].plan, .geometry = &s->geometry, .schedule = &s->schedule};
+}
+
+/* Whether a step may be computed with the one before: a convolution of what another has made for it
+ * alone. */
+static int follows(const csep_network *n, int step, const int *uses)
+{
+    const csep_step *first = &n->step[step - 1], *second = &n->step[step];
+    const int between = n->inputs + step - 1;
+    return first->kind == CSEP_STEP_CONVOLVE && second->kind == CSEP_STEP_CONVOLVE &&
+           second->sources[0] == between && uses[between] == 1;
+}
+
+/* Keeps those cuts that spare memory the most bytes, no two of neighbouring steps: they would share
+ * a convolution.  spared[i + 1]: by the steps up to i. */
+static void choose_chains(csep_prepared *p, const csep_network *n, int64_t *spared)
+{
+    const csep_shape *between = p->values + n->inputs - 1; /* of a step: what the one before made */
+    for (int i = 1; i < n->steps; i++) {
+        const int64_t own = p->step[i].cut.strips ? csep_elements(&between[i]) : 0;
+        spared[i + 1] = max64(spared[i], spared[i - 1] + own);
+    }
+    for (int i = n->steps - 1; i > 0; i--) {
+        if (spared[i + 1] == spared[i]) {
+            p->step[i].cut.strips = 0;
+            continue;
+        }
+        p->places[n->inputs + i - 1].kind = CSEP_NOWHERE;
+        const int64_t bytes = p->step[i].cut.scratch_bytes;
+        p->scratch_bytes = max64(p->scratch_bytes, round_up(bytes, CSEP_TASK_ALIGNMENT));
+        p->step[--i].cut.strips = 0;
+    }
+}
+
+/* Finds pairs of convolutions to be computed together; whether there was memory for it. */
+static int chain_steps(csep_prepared *p, const csep_network *n, int num_threads)
+{
+    int *uses = count_uses(n);
+    int64_t *spared = calloc((size_t)n->steps + 1, sizeof *spared);
+    const int ok = uses && spared;
+    for (int i = 1; ok && i < n->steps; i++) {
+        if (follows(n, i, uses)) {
+            const csep_call first = call_of(p, n, i - 1), second = call_of(p, n, i);
+            p->step[i].cut = csep_cut_chain(&first, &second, num_threads);
+        }
+    }
+    if (ok)
+        choose_chains(p, n, spared);
+    free(uses);
+    free(spared);
+    return ok;
+}
+
 static csep_status prepare(csep_prepared *p, const csep_network *n, const csep_shape *inputs,
                            int num_threads, int64_t *extra, csep_geometry *geometries)
 {
@@ -67,7 +136,8 @@ static csep_status prepare(csep_prepared *p, const csep_network *n, const csep_s
     for (int i = 0; i < n->steps; i++)
         if (extra[i] > MOST_BYTES)
             return CSEP_NO_MEMORY;
-    return csep_place_values(n, p->values, extra, p->places, p->extra_at, &p->arena_bytes)
+    return chain_steps(p, n, num_threads) &&
+                   csep_place_values(n, p->values, extra, p->places, p->extra_at, &p->arena_bytes)
                ? CSEP_OK
                : CSEP_NO_MEMORY;
 }

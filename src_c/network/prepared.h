@@ -6,11 +6,12 @@
 
 #include "network/arena.h"
 #include "network/network.h"
-#include "plan/schedule.h"
+#include "run/chain.h"
 
 typedef struct csep_prepared_step {
     csep_geometry geometry; /* convolutions, pools */
     csep_schedule schedule; /* convolutions */
+    csep_chain_cut cut;     /* of a chain of the step before and this one, where it has strips */
 } csep_prepared_step;
 
 typedef struct csep_prepared {

@@ -8,29 +8,49 @@
 /* A job's part of a result: a few microseconds of work. */
 enum { JOB_BYTES = 16384 };
 
-static int make_convolution(csep_step_context *c, csep_task *tasks)
+static csep_call call_of_step(const csep_step_context *c)
+{
+    const csep_prepared_step *step = &c->call->prepared->step[c->index];
+    return (csep_call){
+        .plan = c->step->plan,
+        .geometry = &step->geometry,
+        .schedule = &step->schedule,
+        .x = csep_source_memory(c, 0),
+        .residual = c->step->source_count == 2 ? csep_source_memory(c, 1) : NULL,
+        .y = csep_result_memory(c),
+    };
+}
+
+/* A chain of the step before, whose context lies before this one's, and this one. */
+static csep_task make_chain(csep_step_context *c)
 {
     const csep_prepared *p = c->call->prepared;
-    const csep_prepared_step *step = &p->step[c->index];
-    const int converted = step->schedule.input_converted;
-    const void *x = csep_source_memory(c, 0);
-    c->convolution = (csep_convolution){
-        .call =
-            {
-                .plan = c->step->plan,
-                .geometry = &step->geometry,
-                .schedule = &step->schedule,
-                .x = converted ? c->call->arena + p->extra_at[c->index] : x,
-                .residual = c->step->source_count == 2 ? csep_source_memory(c, 1) : NULL,
-                .y = csep_result_memory(c),
-            },
-        .given = x,
+    c->chain = (csep_chain){
+        .first = call_of_step(c - 1),
+        .second = call_of_step(c),
+        .cut = &p->step[c->index].cut,
         .scratch = c->scratch,
         .scratch_step = p->scratch_bytes,
     };
+    return csep_chain_task(&c->chain);
+}
+
+static int make_convolution(csep_step_context *c, csep_task *tasks)
+{
+    const csep_prepared *p = c->call->prepared;
+    if (p->places[c->call->network->inputs + c->index].kind == CSEP_NOWHERE)
+        return 0;
+    if (p->step[c->index].cut.strips) {
+        tasks[0] = make_chain(c);
+        return 1;
+    }
+    c->convolution = (csep_convolution){call_of_step(c), NULL, c->scratch, p->scratch_bytes};
     int count = 0;
-    if (converted)
+    if (p->step[c->index].schedule.input_converted) {
+        c->convolution.given = c->convolution.call.x;
+        c->convolution.call.x = c->call->arena + p->extra_at[c->index];
         tasks[count++] = csep_conversion_task(&c->convolution);
+    }
     tasks[count++] = csep_convolution_task(&c->convolution);
     return count;
 }

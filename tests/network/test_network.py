@@ -152,6 +152,34 @@ def test_memory_is_planned():
     assert net.macs((1, 32, 32, 16)) > net.macs((1, 32, 16, 16)) > 0
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [3, 5])
+def test_what_leaves_the_cache_is_never_there_as_a_whole(stride, size):
+    """Expansion, depthwise, projection: the expanded image of 4 MB is computed row by row."""
+    expand = csep.PointwiseConv2D(image(1, 1, 8, 64), activation="relu6")
+    project = csep.SeparableConv2D(
+        image(size, size, 64, 1), image(1, 1, 64, 8), strides=stride, padding="SAME"
+    )
+    x = csep.Input((128, 128, 8))
+    net = csep.Network(x, project(expand(x)))
+    a = image(3, 128, 128, 8)
+    for threads in (1, 2, 3):
+        check_equal([net(a, num_threads=threads)], [project(expand(a))])
+    check_equal([net(a[1:2], num_threads=2)], [net(a)[1:2]])
+    assert net.arena_bytes((1, 128, 128, 8)) == 0
+
+
+def test_what_is_used_twice_is_there_as_a_whole():
+    expand = csep.PointwiseConv2D(image(1, 1, 8, 64), activation="relu6")
+    depthwise = csep.DepthwiseConv2D(image(3, 3, 64, 1), padding="SAME")
+    x = csep.Input((128, 128, 8))
+    y = expand(x)
+    net = csep.Network(x, csep.concat([depthwise(y), y]))
+    a = image(1, 128, 128, 8)
+    check_equal([net(a)], [np.concatenate([depthwise(expand(a)), expand(a)], -1)])
+    assert net.arena_bytes((1, 128, 128, 8)) == 2 * 128 * 128 * 64 * 4
+
+
 def test_inputs_as_outputs_and_outputs_twice():
     x = csep.Input((4, 4, 8))
     y = csep.activate(x, "relu")

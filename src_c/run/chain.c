@@ -1,0 +1,198 @@
+#include "run/chain.h"
+
+#include <string.h>
+
+#include "plan/arith.h"
+#include "plan/sizes.h"
+#include "run/tile.h"
+#include "system/caches.h"
+
+/* Rows of the second's output, and the rows of what lies between that they see, of which `kept` are
+ * there from the band before. */
+typedef struct band {
+    int64_t row, row_end;
+    int64_t from, from_end, kept;
+} band;
+
+/* Input rows under output rows of an image, clipped to it. */
+static void rows_under(const csep_call *c, int64_t row, int64_t row_end, int64_t *from,
+                       int64_t *from_end)
+{
+    const csep_geometry *g = c->geometry;
+    const int64_t reach = csep_reach_h(&c->plan->desc);
+    *from = max64(row * g->rows.step - g->input.pad_top, 0);
+    *from_end = min64((row_end - 1) * g->rows.step - g->input.pad_top + reach, g->input.height);
+}
+
+/* The same convolution for these output rows of one image. */
+static csep_geometry geometry_of(const csep_call *c, int64_t row, int64_t row_end)
+{
+    csep_geometry g = *c->geometry;
+    int64_t from, from_end;
+    rows_under(c, row, row_end, &from, &from_end);
+    const int64_t top = row * g.rows.step - g.input.pad_top;
+    const int64_t end =
+        (row_end - 1) * g.rows.step - g.input.pad_top + csep_reach_h(&c->plan->desc);
+    g.input.batch = 1;
+    g.input.height = g.rows.size = from_end - from;
+    g.input.pad_top = g.rows.before = from - top;
+    g.input.pad_bottom = end - from_end;
+    g.out_h = row_end - row;
+    return g;
+}
+
+/* Moves on to the next band of a strip, at first from none; whether there is one. */
+static int next_band(const csep_call *second, const csep_chain_cut *cut, int64_t strip, band *b)
+{
+    const int64_t out_h = second->geometry->out_h, before = b->from_end;
+    const int64_t end = share(out_h, strip + 1, cut->strips);
+    b->row = before ? b->row_end : share(out_h, strip, cut->strips);
+    b->row_end = min64(b->row + cut->rows, end);
+    if (b->row >= end)
+        return 0;
+    rows_under(second, b->row, b->row_end, &b->from, &b->from_end);
+    b->kept = max64(before - b->from, 0);
+    return 1;
+}
+
+/* Elements of a row of what lies between. */
+static int64_t between_row(const csep_call *first)
+{
+    return first->geometry->out_w * first->plan->desc.out_channels;
+}
+
+/* Output rows of one image; c has the arrays of these rows. */
+static void run_rows(const csep_call *whole, int64_t row, int64_t row_end, int claim_c, csep_call c,
+                     char *scratch)
+{
+    const csep_geometry g = geometry_of(whole, row, row_end);
+    csep_schedule s;
+    csep_make_schedule(whole->plan, &g, 1, &s);
+    s.claim_c = claim_c;
+    c.plan = whole->plan;
+    c.geometry = &g;
+    c.schedule = &s;
+    for (int64_t job = 0; job < csep_jobs(&s); job++)
+        csep_run_job(&c, job, scratch);
+}
+
+static void run_first(const csep_chain *chain, int64_t image, int64_t row, int64_t row_end, char *y,
+                      char *scratch)
+{
+    const csep_call *c = &chain->first;
+    const csep_geometry *g = c->geometry;
+    const int size = c->plan->kernels->size;
+    const int64_t x_row = g->input.width * c->plan->desc.in_channels;
+    int64_t from, from_end;
+    rows_under(c, row, row_end, &from, &from_end);
+    const csep_call rows = {
+        .x = at(c->x, (image * g->input.height + from) * x_row, size),
+        .residual = at_if(c->residual, (image * g->out_h + row) * between_row(c), size),
+        .y = y,
+    };
+    run_rows(c, row, row_end, 0, rows, scratch);
+}
+
+static void run_second(const csep_chain *chain, int64_t image, const band *b, const char *x,
+                       char *scratch)
+{
+    const csep_call *c = &chain->second;
+    const csep_geometry *g = c->geometry;
+    const int size = c->plan->kernels->size;
+    const int64_t first = (image * g->out_h + b->row) * g->out_w * c->plan->desc.out_channels;
+    const csep_call rows = {
+        .x = x, .residual = at_if(c->residual, first, size), .y = at_mut(c->y, first, size)};
+    run_rows(c, b->row, b->row_end, c->schedule->claim_c, rows, scratch);
+}
+
+static void run_strip(void *argument, int64_t job, int thread)
+{
+    const csep_chain *chain = argument;
+    const csep_chain_cut *cut = chain->cut;
+    const int64_t image = job / cut->strips, strip = job % cut->strips;
+    const int64_t row = between_row(&chain->first) * chain->first.plan->kernels->size;
+    char *between = chain->scratch + thread * chain->scratch_step;
+    char *scratch = between + cut->between_bytes;
+    band b = {0};
+    for (int64_t from = 0; next_band(&chain->second, cut, strip, &b); from = b.from) {
+        if (b.kept)
+            memmove(between, between + (b.from - from) * row, (size_t)(b.kept * row));
+        if (b.from + b.kept < b.from_end)
+            run_first(chain, image, b.from + b.kept, b.from_end, between + b.kept * row, scratch);
+        run_second(chain, image, &b, between, scratch);
+    }
+}
+
+csep_task csep_chain_task(csep_chain *chain)
+{
+    const int64_t images = chain->second.geometry->input.batch;
+    return (csep_task){images * chain->cut->strips, run_strip, chain};
+}
+
+/* Whether a convolution can be computed for some rows from the rows under them alone, its weights
+ * staying in L2 from one band to the next: each row sees one of the image. */
+static int can_be_cut(const csep_call *c)
+{
+    const csep_geometry *g = c->geometry;
+    const int64_t last = (g->out_h - 1) * g->rows.step - g->input.pad_top;
+    return !csep_is_converted(&c->plan->desc, g) && !c->schedule->panels_outer &&
+           g->input.pad_top < csep_reach_h(&c->plan->desc) && last < g->input.height;
+}
+
+/* Each strip computes rows again that the one before has computed: few strips, but for each thread
+ * as many, two if that can be. */
+static int64_t choose_strips(const csep_geometry *second, int64_t overlap, int num_threads)
+{
+    enum { COMPUTED_AGAIN = 8 }; /* at most one row of so many */
+    if (num_threads == 1 || second->input.batch >= 2 * num_threads)
+        return 1;
+    const int64_t wanted = ceil_div(2 * num_threads, second->input.batch);
+    const int64_t rows = second->out_h * second->rows.step;
+    const int64_t most = min64(rows / (COMPUTED_AGAIN * max64(overlap, 1)), second->out_h);
+    return wanted <= most ? wanted : most / num_threads * num_threads;
+}
+
+static int64_t scratch_of_rows(const csep_call *c, int64_t row, int64_t row_end)
+{
+    const csep_geometry g = geometry_of(c, row, row_end);
+    csep_schedule s;
+    csep_make_schedule(c->plan, &g, 1, &s);
+    return s.scratch_bytes;
+}
+
+/* The most that a band wants, beside what lies between. */
+static int64_t band_scratch(const csep_call *first, const csep_call *second,
+                            const csep_chain_cut *cut)
+{
+    int64_t bytes = 0;
+    for (int64_t strip = 0; strip < cut->strips; strip++) {
+        band b = {0};
+        while (next_band(second, cut, strip, &b)) {
+            const int64_t from = b.from + b.kept;
+            bytes = max64(bytes, scratch_of_rows(second, b.row, b.row_end));
+            if (from < b.from_end)
+                bytes = max64(bytes, scratch_of_rows(first, from, b.from_end));
+        }
+    }
+    return bytes;
+}
+
+csep_chain_cut csep_cut_chain(const csep_call *first, const csep_call *second, int num_threads)
+{
+    const csep_chain_cut none = {0};
+    const int64_t l2 = csep_cache_sizes().l2, step = second->geometry->rows.step;
+    const int64_t reach = csep_reach_h(&second->plan->desc), overlap = max64(reach - step, 0);
+    const int64_t row = between_row(first) * first->plan->kernels->size;
+    if (!can_be_cut(first) || !can_be_cut(second) || row * first->geometry->out_h <= l2)
+        return none;
+    const int64_t room = min64(l2, CSEP_MAX_SCRATCH_BYTES) / 2 / row;
+    csep_chain_cut cut = {.rows = (room - reach) / step + 1};
+    if (room < reach || cut.rows * step < overlap)
+        return none;
+    cut.strips = choose_strips(second->geometry, overlap, num_threads);
+    if (cut.strips * second->geometry->input.batch < num_threads)
+        return none;
+    cut.between_bytes = round_up(room * row, CSEP_TASK_ALIGNMENT);
+    cut.scratch_bytes = cut.between_bytes + band_scratch(first, second, &cut);
+    return cut;
+}
