@@ -94,18 +94,16 @@ def start(library, folder):
     """Return seconds to the first answer, and the largest memory in bytes, of one process."""
     program = BEGIN + PROGRAMS[library].replace("THREADS", str(THREADS)) + END
     result = Path(folder, "y.npy")
-    begin = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(folder), str(result)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    first = process.stdout.readline()
-    seconds = time.perf_counter() - begin
-    rest, errors = process.communicate()
-    if first != "answer\n" or process.returncode:
-        raise RuntimeError(f"{library} gave no answer: {errors[-2000:]}")
+    command = [sys.executable, "-c", program, str(folder), str(result)]
+    with open(Path(folder, "errors"), "w+") as errors:
+        begin = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+            first = process.stdout.readline()
+            seconds = time.perf_counter() - begin
+            rest = process.stdout.read()
+        if first != "answer\n" or process.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{library} gave no answer: {errors.read()[-2000:]}")
     expected = np.load(Path(folder, "expected.npy"))
     assert np.abs(np.load(result) - expected).max() <= 2e-4 * np.abs(expected).max(), library
     return seconds, int(rest) * 1024

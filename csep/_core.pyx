@@ -25,17 +25,14 @@ import numpy as np
 
 from csep cimport *
 
-from csep.spec.arrays import array_in, as_plain, is_bfloat16, refuse_out, share_memory
+from csep.spec.arrays import array_in, as_plain, is_bfloat16, is_masked, refuse_out, share_memory
 from csep.spec.orders import conv_hint, depthwise_hint, pointwise_hint, shared_hint
 
 cnp.import_array()
 
-cdef object MaskedArray = np.ma.MaskedArray
-
 cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         pass
-    bint PyObject_TypeCheck(object, PyTypeObject *)
 
 cdef extern from "numpy/arrayobject.h":
     int NPY_USERDEF                         # type numbers from here on are registered ones
@@ -804,9 +801,7 @@ cdef int check_residual(Convolution *c, residual, x, const cnp.npy_intp *dims) e
 
 cdef int check_out(Convolution *c, out, x, const cnp.npy_intp *dims) except -1:
     """That C may write the result to out."""
-    if can_be_out(out, x, c.rank, dims) and (
-        cnp.PyArray_CheckExact(out) or not PyObject_TypeCheck(out, <PyTypeObject *>MaskedArray)
-    ):
+    if can_be_out(out, x, c.rank, dims) and (cnp.PyArray_CheckExact(out) or not is_masked(out)):
         return 0
     refuse_out(out, tuple_of(dims, c.rank), x.dtype)
     raise TypeError(f"out: expected a plain array of {x.dtype}, got {type(out).__name__}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import platform
+import os
+import sys
 
 import numpy as np
 
@@ -66,8 +67,8 @@ def show_config(mode: str = "stdout") -> dict[str, object] | None:
         "openmp": _core.has_openmp(),
         "threads": get_num_threads(),
         "numpy": np.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "machine": os.uname().machine,
     }
     if mode == "dicts":
         return config

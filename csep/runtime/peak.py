@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+
+import numpy as np
 
 from .. import _core
 
@@ -16,4 +17,4 @@ def measure_peak(seconds: float = 0.1, double_precision: bool = False) -> float:
         start = time.perf_counter()
         flops = _core.fma_probe(100_000, double_precision)
         rates.append(flops / (time.perf_counter() - start))
-    return statistics.median(rates)
+    return float(np.median(rates))

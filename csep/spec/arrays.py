@@ -30,6 +30,12 @@ def shown(value: object) -> str:
     return f"{text} of type {kind}"
 
 
+def is_masked(value: object) -> bool:
+    """Whether value is a masked array; there is none where nobody has imported numpy.ma."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(value, masked.MaskedArray)
+
+
 def array_in(name: str) -> str:
     """Return how a message calls the array that an argument is or has."""
     return "slopes" if name.endswith("activation") else name
@@ -104,7 +110,7 @@ def as_plain(
     ValueError
         If it has another rank.
     """
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked(value):
         raise TypeError(f"{name}: expected {_wanted(axes)}, got a masked one")
     try:
         array = np.asarray(value)
@@ -170,7 +176,7 @@ def refuse_out(out: object, shape: tuple[int, ...], dtype: np.dtype) -> None:
     ValueError
         If its shape or layout is wrong, or it is read-only.
     """
-    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+    if not isinstance(out, np.ndarray) or is_masked(out):
         raise TypeError(f"out: expected an array of {dtype}, got {type(out).__name__}")
     out = np.asarray(out)
     if out.dtype != dtype:

@@ -20,10 +20,11 @@
 enum {
     AWAKE,   /* no work */
     ASLEEP,  /* no work: has to be woken */
-    CLAIMED, /* a caller writes down what to do, or the helper settles */
+    CLAIMED, /* a caller writes down what to do */
     OFFERED, /* the caller may still withdraw it */
     AT_WORK,
-    AWAITED, /* at work, and the caller sleeps */
+    AWAITED,  /* at work, and the caller sleeps */
+    SETTLING, /* no work, but it moves back for a microsecond */
     STATES = 8
 };
 
@@ -58,7 +59,7 @@ static void rest(helper *h, uint32_t awake)
     if (!atomic_load(&h->placement.moved)) {
         if (change(h, awake, ASLEEP))
             csep_sleep_while(&h->word, with_state(awake, ASLEEP));
-    } else if (change(h, awake, CLAIMED)) {
+    } else if (change(h, awake, SETTLING)) {
         csep_settle(&h->placement);
         atomic_store(&h->word, awake);
     }
@@ -133,7 +134,12 @@ static helper *claim(int *from, int *asleep)
 {
     for (; *from < atomic_load(&made); (*from)++) {
         helper *h = &helpers[*from];
-        const uint32_t word = atomic_load(&h->word), state = state_of(word);
+        uint32_t word = atomic_load(&h->word);
+        if (state_of(word) == SETTLING) { /* else one more would be made */
+            csep_spin_while(&h->word, word);
+            word = atomic_load(&h->word);
+        }
+        const uint32_t state = state_of(word);
         if ((state == AWAKE || state == ASLEEP) && change(h, word, CLAIMED)) {
             *asleep = state == ASLEEP;
             return h;
