@@ -907,14 +907,25 @@ cdef Packed pack(const csep_conv_desc *desc, Weights weights):
     return packed
 
 
+cdef bint is_memory_of_bytes(array):
+    """Whether nobody can change, resize or make writable an array, as its memory is that of bytes:
+    those of files are."""
+    base = array
+    while type(base) is np.ndarray:
+        base = base.base
+    return type(base) is bytes and PyArray_ISCARRAY_RO(array)
+
+
 cdef object own(array, bint as_matrix=False):
-    """A copy that nobody can change, resize or make writable: its memory is that of bytes.
+    """The array if it is the memory of bytes, or a copy that is.
     as_matrix: of the last two axes, the others being 1."""
     if array is None:
         return None
     cdef tuple shape = array.shape
     if as_matrix:
         shape = shape[len(shape) - 2:]
+    if is_memory_of_bytes(array):
+        return array.reshape(shape)
     return np.frombuffer(array.tobytes(), array.dtype).reshape(shape)
 
 

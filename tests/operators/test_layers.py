@@ -99,6 +99,17 @@ def test_weights_are_copied():
     assert op.get_weights()[0].all()
 
 
+def test_weights_that_nobody_can_change_are_not_copied():
+    memory = ones(2, 3).tobytes()
+    shared = np.frombuffer(memory, "f4").reshape(2, 3)
+    assert np.shares_memory(csep.PointwiseConv2D(shared).weights["pw"], shared)
+    shared = np.frombuffer(bytearray(memory), "f4").reshape(2, 3)
+    assert not np.shares_memory(csep.PointwiseConv2D(shared).weights["pw"], shared)
+    shared = np.frombuffer(memory, "f4").reshape(3, 2).T
+    op = csep.PointwiseConv2D(shared)
+    assert not np.shares_memory(op.weights["pw"], shared)
+
+
 def test_many_threads_share_one_operator(op):
     x = input_of(op)
     expected = op(x)
