@@ -14,29 +14,17 @@ typedef struct band {
     int64_t from, from_end, kept;
 } band;
 
-/* Input rows under output rows of an image, clipped to it. */
-static void rows_under(const csep_call *c, int64_t row, int64_t row_end, int64_t *from,
-                       int64_t *from_end)
-{
-    const csep_geometry *g = c->geometry;
-    const int64_t reach = csep_reach_h(&c->plan->desc);
-    *from = max64(row * g->rows.step - g->input.pad_top, 0);
-    *from_end = min64((row_end - 1) * g->rows.step - g->input.pad_top + reach, g->input.height);
-}
-
 /* The same convolution for these output rows of one image. */
 static csep_geometry geometry_of(const csep_call *c, int64_t row, int64_t row_end)
 {
     csep_geometry g = *c->geometry;
-    int64_t from, from_end;
-    rows_under(c, row, row_end, &from, &from_end);
+    const int64_t from = csep_first_input_row(c, row), end = csep_end_input_row(c, row_end - 1);
     const int64_t top = row * g.rows.step - g.input.pad_top;
-    const int64_t end =
-        (row_end - 1) * g.rows.step - g.input.pad_top + csep_reach_h(&c->plan->desc);
+    const int64_t reach = (row_end - 1 - row) * g.rows.step + csep_reach_h(&c->plan->desc);
     g.input.batch = 1;
-    g.input.height = g.rows.size = from_end - from;
+    g.input.height = g.rows.size = end - from;
     g.input.pad_top = g.rows.before = from - top;
-    g.input.pad_bottom = end - from_end;
+    g.input.pad_bottom = top + reach - end;
     g.out_h = row_end - row;
     return g;
 }
@@ -50,7 +38,8 @@ static int next_band(const csep_call *second, const csep_chain_cut *cut, int64_t
     b->row_end = min64(b->row + cut->rows, end);
     if (b->row >= end)
         return 0;
-    rows_under(second, b->row, b->row_end, &b->from, &b->from_end);
+    b->from = csep_first_input_row(second, b->row);
+    b->from_end = csep_end_input_row(second, b->row_end - 1);
     b->kept = max64(before - b->from, 0);
     return 1;
 }
@@ -83,11 +72,10 @@ static void run_first(const csep_chain *chain, int64_t image, int64_t row, int64
     const csep_geometry *g = c->geometry;
     const int size = c->plan->kernels->size;
     const int64_t x_row = g->input.width * c->plan->desc.in_channels;
-    int64_t from, from_end;
-    rows_under(c, row, row_end, &from, &from_end);
+    const int64_t first = image * g->out_h + row;
     const csep_call rows = {
-        .x = at(c->x, (image * g->input.height + from) * x_row, size),
-        .residual = at_if(c->residual, (image * g->out_h + row) * between_row(c), size),
+        .x = at(c->x, csep_first_input_row(c, first) * x_row, size),
+        .residual = at_if(c->residual, first * between_row(c), size),
         .y = y,
     };
     run_rows(c, row, row_end, 0, rows, scratch);
