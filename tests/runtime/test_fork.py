@@ -22,6 +22,15 @@ x = rng.standard_normal((1, 64, 64, 64)).astype("f4")
 op = csep.SeparableConv2D(
     rng.standard_normal((3, 3, 64, 1)).astype("f4"), rng.standard_normal((64, 64)).astype("f4")
 )
+if "network" in sys.argv:  # of two convolutions that are computed together, and two steps more
+    v = csep.Input((None, None, 64))
+    wide = csep.PointwiseConv2D(rng.standard_normal((64, 256)).astype("f4"), activation="relu")
+    narrow = csep.SeparableConv2D(
+        rng.standard_normal((3, 3, 256, 1)).astype("f4"),
+        rng.standard_normal((256, 64)).astype("f4"),
+        padding="SAME",
+    )
+    op = csep.Network(v, csep.max_pool(csep.softmax(narrow(wide(v))), 2))
 expected = op(x, num_threads=1)
 small = op(x[:, :3, :3], num_threads=1)
 
@@ -87,9 +96,10 @@ in_child(work)
 }
 
 
+@pytest.mark.parametrize("what", ["layer", "network"])
 @pytest.mark.parametrize("case", CASES)
-def test_fork(case):
-    output(run(sys.executable, "-c", COMMON + CASES[case]))
+def test_fork(case, what):
+    output(run(sys.executable, "-c", COMMON + CASES[case], what))
 
 
 MULTIPROCESSING = """

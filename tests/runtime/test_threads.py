@@ -60,7 +60,7 @@ import os, threading, time, numpy as np, csep
 from threadpoolctl import threadpool_info, threadpool_limits
 csep.set_num_threads(3)
 op = csep.SeparableConv2D(np.ones((3, 3, 64, 1), "f4"), np.ones((64, 64), "f4"), padding="SAME")
-x = np.ones((1, 64, 64, 64), "f4")
+x, elsewhere = np.ones((1, 64, 64, 64), "f4"), []
 def threads():
     return len(os.listdir("/proc/self/task"))
 runtimes = [i for i in threadpool_info() if i["user_api"] == "openmp"]
@@ -70,7 +70,6 @@ with threadpool_limits(1, user_api="openmp"):
     op(x)
     csep.separable_conv2d(x, np.ones((3, 3, 64, 1), "f4"), np.ones((64, 64), "f4"))
     limited = threads() - before
-    elsewhere = []
     t = threading.Thread(target=lambda: elsewhere.append(csep.get_num_threads()))
     t.start(); t.join()
 op(x)
@@ -79,10 +78,24 @@ print(len(runtimes), inside, limited, elsewhere[0], csep.get_num_threads(), thre
 """
 
 
+# The same operator as a step of a network.
+AS_NETWORK = """
+v = csep.Input((None, None, 64))
+op = csep.Network(v, csep.activate(op(v), "tanh"))
+x, """
+
+
+def of(what, code):
+    """Return the code with its operator, or with the network of it."""
+    return code if what == "layer" else code.replace("\nx, ", AS_NETWORK, 1)
+
+
 @needs_openmp
-def test_threadpoolctl_sees_and_limits():
+@pytest.mark.parametrize("what", ["layer", "network"])
+def test_threadpoolctl_sees_and_limits(what):
     pytest.importorskip("threadpoolctl")
-    assert words(LIMITED, OMP_NUM_THREADS="2") == ["1", "1", "0", "3", "3", "2"]
+    told = words(of(what, LIMITED), OMP_NUM_THREADS="2")
+    assert told == ["1", "1", "0", "3", "3", "2"]
 
 
 # What became of csep's threads when calls have ended: asleep, and free to run where they may.
@@ -110,9 +123,10 @@ print(len(helpers), *states, os.environ == environment, places == {mine}, mine, 
 
 
 @needs_two_processors
+@pytest.mark.parametrize("what", ["layer", "network"])
 @pytest.mark.parametrize("policy", ["", "ACTIVE", "PASSIVE"])
-def test_helpers_sleep_between_calls(policy):
-    told = words(HELPERS, OMP_WAIT_POLICY=policy, GOMP_SPINCOUNT="infinite")
+def test_helpers_sleep_between_calls(policy, what):
+    told = words(of(what, HELPERS), OMP_WAIT_POLICY=policy, GOMP_SPINCOUNT="infinite")
     assert told[:4] == ["1", "S", "True", "True"]
 
 
