@@ -31,9 +31,12 @@ def shown(value: object) -> str:
 
 
 def is_masked(value: object) -> bool:
-    """Whether value is a masked array; there is none where nobody has imported numpy.ma."""
+    """Whether value is a masked array; there is none where nobody has imported numpy.ma.
+
+    Its type is asked, not value itself: isinstance would run what its ``__class__`` says.
+    """
     masked = sys.modules.get("numpy.ma")
-    return masked is not None and isinstance(value, masked.MaskedArray)
+    return masked is not None and issubclass(type(value), masked.MaskedArray)
 
 
 def array_in(name: str) -> str:
