@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -383,13 +383,15 @@ def _is_sequential(model: Any) -> bool:
     return any(cls.__name__ == "Sequential" for cls in type(model).__mro__)
 
 
-def network_from_keras(model: Any) -> Network:
+def network_from_keras(model: Any, *, about: Mapping[str, Any] | None = None) -> Network:
     """Return the network that computes what a Keras model computes.
 
     Parameters
     ----------
     model : keras.Model
         Functional, Sequential, or with such models in it; of Keras 3 or tf_keras.
+    about : dict, optional
+        As for `csep.Network`.
 
     Raises
     ------
@@ -415,4 +417,4 @@ def network_from_keras(model: Any) -> Network:
         raise ValueError(f"model: layers that csep cannot compute:{listed}")
     names = list(getattr(model, "output_names", [])) or [None] * len(outputs)
     results = fused(inputs, outputs, exactly=False)
-    return Network._of(inputs, [v._name for v in inputs], results, names)
+    return Network._of(inputs, [v._name for v in inputs], results, names, about)

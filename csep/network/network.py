@@ -39,6 +39,28 @@ def _values(given: object, name: str) -> tuple[list[Value], list[str | None]]:
     return [v for _, v in pairs], [n for n, _ in pairs]
 
 
+def _text_of(about: object) -> str:
+    """Return as JSON what a user wants to keep with a network, or a file has kept.
+
+    Raises
+    ------
+    TypeError
+        If it is no dict of names.
+    ValueError
+        If there is something in it that JSON does not know.
+    """
+    import json  # noqa: PLC0415 - many processes do without
+
+    if not isinstance(about, Mapping) or not all(isinstance(name, str) for name in about):
+        raise TypeError(
+            f'about: expected a dict, such as {{"preprocessing": "tf"}}, got {shown(about)}'
+        )
+    try:
+        return json.dumps(dict(about), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"about: expected what JSON knows: {error}") from None
+
+
 def _shortest(call: Callable[[], object], repeats: int) -> float:
     """Return the seconds of the shortest of some calls, after one that is not timed."""
     call()
@@ -66,13 +88,17 @@ class Network:
         What `Input` returned.
     outputs : Value, list or dict of Values
         What operators and the functions `add`, `concat`, `max_pool` ... made of them.
+    about : dict, optional
+        What is to be known of the network wherever its file goes, of what JSON knows: how images
+        are to be prepared, what the outputs mean.
 
     Raises
     ------
     TypeError
         If there is something else than values.
     ValueError
-        If an output is made of an input that is not among the inputs.
+        If an output is made of an input that is not among the inputs, or about has what JSON does
+        not know.
 
     Notes
     -----
@@ -94,7 +120,15 @@ class Network:
     array([[13.5, 13.5]], dtype=float32)
     """
 
-    __slots__ = ("_core", "_input_names", "_inputs", "_order", "_output_names", "_outputs")
+    __slots__ = (
+        "_about",
+        "_core",
+        "_input_names",
+        "_inputs",
+        "_order",
+        "_output_names",
+        "_outputs",
+    )
 
     _core: Core
     _inputs: list[Value]
@@ -102,8 +136,11 @@ class Network:
     _order: list[Value]
     _input_names: list[str | None]
     _output_names: list[str | None]
+    _about: str
 
-    def __init__(self, inputs: Any, outputs: Any) -> None:
+    def __init__(
+        self, inputs: Any, outputs: Any, *, about: Mapping[str, Any] | None = None
+    ) -> None:
         ins, in_names = _values(inputs, "inputs")
         outs, out_names = _values(outputs, "outputs")
         for i, value in enumerate(ins):
@@ -113,7 +150,7 @@ class Network:
                 raise ValueError("inputs: expected each once, got one twice")
             if value._dtype != ins[0]._dtype:
                 raise TypeError(f"inputs: expected one dtype, got {ins[0].dtype} and {value.dtype}")
-        self._set(ins, in_names, fused(ins, outs), out_names)
+        self._set(ins, in_names, fused(ins, outs), out_names, about)
 
     @classmethod
     def _of(
@@ -122,14 +159,15 @@ class Network:
         input_names: list[str | None],
         outputs: list[Value],
         output_names: list[str | None],
+        about: object = None,
     ) -> Network:
         """Return the network of values as they are: nothing more is put together."""
         network = cls.__new__(cls)
-        network._set(inputs, input_names, outputs, output_names)
+        network._set(inputs, input_names, outputs, output_names, about)
         return network
 
     # Readers of other libraries' models; csep/importers, which is above, sets them.
-    from_keras: ClassVar[Callable[[Any], Network]]
+    from_keras: ClassVar[Callable[..., Network]]
 
     def _set(
         self,
@@ -137,7 +175,9 @@ class Network:
         input_names: list[str | None],
         outputs: list[Value],
         output_names: list[str | None],
+        about: object,
     ) -> None:
+        text = "{}" if about is None else _text_of(about)
         order = ordered(outputs, inputs)
         number = {id(value): i for i, value in enumerate([*inputs, *order])}
         steps = []
@@ -156,6 +196,7 @@ class Network:
             "_outputs": outputs,
             "_output_names": output_names,
             "_order": order,
+            "_about": text,
         }
         for name, field in fields.items():
             object.__setattr__(self, name, field)
@@ -297,6 +338,14 @@ class Network:
     def output_names(self) -> list[str | None]:
         """The name of each output, or None."""
         return list(self._output_names)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was said of it when it was made: a copy, which is the caller's."""
+        import json  # noqa: PLC0415 - many processes do without
+
+        about: dict[str, Any] = json.loads(self._about)
+        return about
 
     @property
     def dtype(self) -> np.dtype:
@@ -521,8 +570,9 @@ class Network:
             {"value": number[id(v)], "name": name}
             for v, name in zip(self._outputs, self._output_names, strict=True)
         ]
-        description = {"inputs": inputs, "steps": steps, "outputs": outputs}
-        return {"network": description | {"dtype": str(self.dtype)}}, arrays
+        description: dict[str, Any] = {"inputs": inputs, "steps": steps, "outputs": outputs}
+        description |= {"dtype": str(self.dtype), "about": self.about}
+        return {"network": description}, arrays
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, self._described()
@@ -537,7 +587,9 @@ class Network:
 
 def rebuild(description: dict[str, Any], arrays: dict[str, Array]) -> Network:
     """Return a network made anew of what it says of itself."""
-    return Network._of(*values_from(description.get("network"), arrays))
+    network = description.get("network")
+    values = values_from(network, arrays)
+    return Network._of(*values, network.get("about") if isinstance(network, dict) else None)
 
 
 # Pickles name what they need by a place that stays.

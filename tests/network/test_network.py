@@ -255,6 +255,35 @@ def test_files_pickles_and_copies(tmp_path):
         net.anything = 1
 
 
+def test_what_is_said_of_a_network_stays_with_it(tmp_path):
+    x = csep.Input((4, 4, 3))
+    said = {"preprocessing": "tf", "labels": ["cat", "dog"], "mean": [0.5, 1]}
+    net = csep.Network(x, csep.max_pool(x, 2), about=said)
+    said["labels"].append("cow")
+    net.about["labels"].append("cow")
+    net.save(tmp_path / "model.csep")
+    for other in (net, csep.load(tmp_path / "model.csep"), pickle.loads(pickle.dumps(net))):
+        assert other.about == {"preprocessing": "tf", "labels": ["cat", "dog"], "mean": [0.5, 1]}
+    assert csep.Network(x, csep.max_pool(x, 2)).about == {}
+
+
+@pytest.mark.parametrize(
+    ("about", "error"),
+    [
+        ("tf", TypeError),
+        ({1: 2}, TypeError),
+        ([("a", 1)], TypeError),
+        ({"a": np.ones(2)}, ValueError),
+        ({"a": float("nan")}, ValueError),
+        ({"a": {1, 2}}, ValueError),
+    ],
+)
+def test_what_cannot_be_said(about, error):
+    x = csep.Input((4, 4, 3))
+    with pytest.raises(error, match="about: expected"):
+        csep.Network(x, csep.max_pool(x, 2), about=about)
+
+
 def test_a_saved_network_needs_numpy_alone(tmp_path):
     make().save(tmp_path / "model.csep")
     np.save(tmp_path / "x.npy", image())
@@ -313,6 +342,8 @@ EDITS = [
     lambda n: n["outputs"].append(n["outputs"][0]),
     lambda n: n.update(outputs=[]),
     lambda n: n["outputs"][0].update(name=5),
+    lambda n: n.update(about=[1]),
+    lambda n: n.update(about="x"),
     lambda n: n["steps"].reverse(),
     *(
         lambda n, v=value: [
