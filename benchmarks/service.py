@@ -24,17 +24,13 @@ from pathlib import Path
 from neighbours import neighbours
 
 SERVICE = Path(__file__).resolve().parents[1] / "examples" / "service"
-BACKENDS = {"csep": "csep", "onnxruntime": "ONNX Runtime"}
+BACKENDS = {"head.csep": "csep", "head.onnx": "ONNX Runtime"}  # by the file that is served
 READY_SECONDS = 60
 
 
-def environment(backend, folder):
-    """Return what service and clients of one backend are told."""
-    return os.environ | {
-        "HEAD_BACKEND": backend,
-        "HEAD_WEIGHTS": str(Path(folder, "head.npz")),
-        "PYTHONPATH": str(SERVICE),
-    }
+def environment(model, folder):
+    """Return what service and clients of one file are told."""
+    return os.environ | {"CSEP_MODEL": str(Path(folder, model)), "PYTHONPATH": str(SERVICE)}
 
 
 def free_port():
@@ -45,11 +41,11 @@ def free_port():
 
 
 @contextmanager
-def service(backend, folder):
+def service(model, folder):
     """Run the service; gives its address."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:app"]
-    told = environment(backend, folder) | {"HEAD_BIND": f"127.0.0.1:{port}"}
+    told = environment(model, folder) | {"SERVICE_BIND": f"127.0.0.1:{port}"}
     told.pop("PROMETHEUS_MULTIPROC_DIR", None)
     process = subprocess.Popen(command, cwd=SERVICE, env=told, stderr=subprocess.DEVNULL)
     address, end = f"http://127.0.0.1:{port}", time.monotonic() + READY_SECONDS
@@ -68,12 +64,11 @@ def service(backend, folder):
         process.wait()
 
 
-def load(address, backend, folder, options, size):
+def load(address, model, folder, options, size):
     """Return answers a second, p50 and p99 of one turn, from a process of its own."""
-    weights = str(Path(folder, "head.npz"))
-    command = [sys.executable, "load.py", address, weights, "--size", str(size)]
+    command = [sys.executable, "load.py", address, str(Path(folder, model)), "--size", str(size)]
     command += ["--clients", str(options.clients), "--seconds", str(options.seconds)]
-    told = environment(backend, folder)
+    told = environment(model, folder)
     done = subprocess.run(
         command, cwd=SERVICE, env=told, capture_output=True, text=True, check=True
     )
@@ -95,7 +90,9 @@ def main():
     print("|---|---:|---|---:|---:|---:|", flush=True)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        subprocess.run([sys.executable, "head.py", f"{folder}/head.npz"], cwd=SERVICE, check=True)
+        for model in BACKENDS:
+            command = [sys.executable, "head.py", f"{folder}/{model}"]
+            subprocess.run(command, cwd=SERVICE, check=True)
         addresses = {name: stack.enter_context(service(name, folder)) for name in BACKENDS}
         for size in options.sizes:
             for count in options.neighbours:

@@ -1,13 +1,14 @@
-"""An HTTP service around a head of EfficientDet-D0.
+"""An HTTP service around a network of images: any .csep file.
 
-    python head.py head.npz
-    HEAD_WEIGHTS=head.npz uvicorn app:app --timeout-graceful-shutdown 30
+    CSEP_MODEL=model.csep uvicorn app:app --timeout-graceful-shutdown 30
 
-POST /predict takes the bytes of a .npy file, (N, H, W, 64), and answers with those of the result.
+POST /predict takes a photograph (image/jpeg, image/png) or the bytes of a .npy file, and answers
+with those of the result, or in JSON where that is asked for.
 """
 
 import contextlib
 import logging
+import math
 import os
 from dataclasses import dataclass
 
@@ -18,19 +19,22 @@ from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 import csep
+import images
 import metrics
 import tensors
-from head import load
+from model import load
 
 logger = logging.getLogger("uvicorn.error")
+NPY, NPZ, JSON = "application/x-npy", "application/x-npz", "application/json"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask for; from the environment, HEAD_ and the name in capitals."""
+    """What one request may ask for; from the environment, SERVICE_ and the name in capitals."""
 
     body_bytes: int = 16 << 20
-    pixels: int = 1 << 15  # of a request: the result has 810 floats for each, at most 100 MiB
+    pixels: int = 1 << 24  # of a photograph, or of an array's images together
+    result_bytes: int = 1 << 29  # of the results of all steps: bounds memory, and time
     body_seconds: float = 10.0  # for the body to arrive
     queue_seconds: float = 5.0  # for a slot to become free
     slots: int = 2  # requests computed at once; the rest wait
@@ -41,13 +45,13 @@ class Limits:
     def from_environment(cls):
         """Return the limits, each one that is set."""
         kinds = {name: field.type for name, field in cls.__dataclass_fields__.items()}
-        given = {name: os.environ.get(f"HEAD_{name.upper()}") for name in kinds}
+        given = {name: os.environ.get(f"SERVICE_{name.upper()}") for name in kinds}
         return cls(**{name: kinds[name](text) for name, text in given.items() if text})
 
 
-HEAD = load(os.environ.get("HEAD_WEIGHTS", "head.npz"))
+MODEL = load(os.environ.get("CSEP_MODEL", "model.csep"))
 LIMITS = Limits.from_environment()
-HEAD.warm_up()  # with gunicorn's --preload, before the fork
+MODEL.warm_up()  # with gunicorn's --preload, before the fork
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +61,7 @@ async def lifespan(app):
     yield
 
 
-api = FastAPI(title="EfficientDet-D0 head", lifespan=lifespan)
+api = FastAPI(title="A network on csep", lifespan=lifespan)
 
 
 async def read_body(request):
@@ -87,14 +91,39 @@ async def read_body(request):
     return bytes(body)
 
 
-def compute(body):
-    """Return the bytes of the answer."""
-    x = tensors.read(body, HEAD.channels, LIMITS.pixels)
-    return tensors.write(HEAD(x))
+def check(shape):
+    """Refuse images of which computing would take too much, or that the network cannot take."""
+    pixels = math.prod(shape[:3])
+    if pixels > LIMITS.pixels:
+        message = f"shape: expected at most {LIMITS.pixels} pixels, got {pixels}"
+        raise tensors.RefusedError(413, message)
+    try:
+        needed = MODEL.result_bytes(shape)
+    except ValueError as error:
+        raise tensors.RefusedError(422, f"shape: {error}") from None
+    if needed > LIMITS.result_bytes:
+        message = f"shape: expected results of at most {LIMITS.result_bytes} bytes, got {needed}"
+        raise tensors.RefusedError(413, message)
+
+
+def compute(body, kind, wanted):
+    """Return the bytes of the answer and their kind."""
+    if kind in images.KINDS:
+        x = images.read(body, kind, MODEL, LIMITS.pixels, check)
+    else:
+        x = tensors.read(body, MODEL.shape, check)
+    y = MODEL(x)
+    if JSON in wanted:
+        return tensors.write_json(y, MODEL.names, MODEL.labels), JSON
+    if len(y) > 1:
+        return tensors.write_all(y, MODEL.names), NPZ
+    return tensors.write(y[0]), NPY
 
 
 async def answer_to(request):
-    """Return the bytes of the answer, computed in a thread when a slot is free."""
+    """Return the bytes of the answer and their kind, computed in a thread when a slot is free."""
+    kind = request.headers.get("content-type", NPY).partition(";")[0].strip().lower()
+    wanted = request.headers.get("accept", "").lower()
     body = await read_body(request)
     slots = request.app.state.slots
     try:
@@ -104,17 +133,19 @@ async def answer_to(request):
         raise tensors.RefusedError(503, "busy: no slot became free, try again later") from None
     try:
         with metrics.COMPUTE.time():
-            return await anyio.to_thread.run_sync(compute, body)
+            return await anyio.to_thread.run_sync(compute, body, kind, wanted)
     finally:
         slots.release()
 
 
-NPY = {"application/x-npy": {"schema": {"type": "string", "format": "binary"}}}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+NAMED = {"schema": {"type": "object"}}
 REFUSALS = {
-    400: "The body is no .npy file, or longer or shorter than its header says",
+    400: "The body is no .npy file or image, or longer or shorter than its header says",
     408: "The body did not arrive in time",
-    413: "More bytes or pixels than the service takes",
-    422: "A dtype or shape that the head does not take",
+    413: "More bytes or pixels, or larger results, than the service takes",
+    415: "A photograph for a network of other channels",
+    422: "A dtype or shape that the network does not take, or too many numbers for JSON",
     503: "Too many requests at once, or no memory: try again later",
 }
 SAID = {"schema": {"type": "object", "properties": {"detail": {"type": "string"}}}}
@@ -124,38 +155,41 @@ SAID = {"schema": {"type": "object", "properties": {"detail": {"type": "string"}
     "/predict",
     response_class=Response,
     responses={
-        200: {"description": "The bytes of the result's .npy file", "content": NPY},
+        200: {
+            "description": "The result as a .npy file, several as .npz, or by name in JSON",
+            "content": {NPY: BYTES, NPZ: BYTES, JSON: NAMED},
+        },
         **{
-            status: {"description": text, "content": {"application/json": SAID}}
+            status: {"description": text, "content": {JSON: SAID}}
             for status, text in REFUSALS.items()
         },
     },
     openapi_extra={
         "requestBody": {
-            "description": "The bytes of a .npy file, (N, H, W, channels) of float32 or float16",
+            "description": "A photograph, or a .npy file, (N, H, W, C) of float32 or float16",
             "required": True,
-            "content": NPY,
+            "content": dict.fromkeys((NPY, *images.KINDS), BYTES),
         }
     },
 )
 async def predict(request: Request) -> Response:
-    """Run the head."""
+    """Run the network."""
     try:
-        answer = await answer_to(request)
+        answer, kind = await answer_to(request)
     except tensors.RefusedError as refused:
         # What is left of a body that is not wanted is not read either.
         close = {"Connection": "close"} if refused.status in {408, 413} else None
         raise HTTPException(refused.status, str(refused), headers=close) from None
     except MemoryError:
         raise HTTPException(503, "memory: not enough for this request now") from None
-    return Response(answer, media_type="application/x-npy")
+    return Response(answer, media_type=kind)
 
 
 @api.get("/health")
 async def health() -> dict[str, object]:
     """Tell that the service answers, and what with."""
-    sizes = {"channels": HEAD.channels, "outputs": HEAD.outputs}
-    return {"status": "ok", "csep": csep.__version__, **sizes}
+    model = {"shape": MODEL.shape, "outputs": MODEL.names, "preprocessing": MODEL.preprocessing}
+    return {"status": "ok", "csep": csep.__version__, **model}
 
 
 @api.get("/ready", responses={503: {"description": "As many requests are held as may be"}})

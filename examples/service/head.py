@@ -1,14 +1,12 @@
-"""A head of EfficientDet-D0 in csep, its weights in an .npz file.
+"""A network to serve: a head of EfficientDet-D0 with random weights.
 
-python head.py head.npz [--outputs 810]
+python head.py head.csep [--outputs 810]
 
-writes a file with random weights: for layer i, dw{i} of (3, 3, 64, 1), pw{i} of (64, CO) and
-bias{i} of (CO,), batch normalisation folded in.  Layers but the last have 64 outputs and end in
-SiLU.
+Separable convolutions of 64 channels with SiLU, the last of 9 anchors x 90 classes.  A file that
+ends in .onnx has the same network for ONNX Runtime.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,65 +16,36 @@ import csep
 CHANNELS, REPEATS = 64, 3
 
 
-class Head:
-    """Separable convolutions, one after the other; may be called from many threads at once."""
-
-    def __init__(self, layers):
-        *first, last = layers
-        self.convs = [
-            csep.SeparableConv2D(*weights, padding="SAME", activation="silu") for weights in first
-        ]
-        self.convs.append(csep.SeparableConv2D(*last, padding="SAME"))
-        self.channels, self.outputs = last[1].shape[0], last[1].shape[1]
-
-    def warm_up(self):
-        """Make threads and scratch memory; forked workers have the latter."""
-        self(np.zeros((1, 64, 64, self.channels), "f4"))
-
-    def __call__(self, x):
-        """Return (N, H, W, outputs) of a feature map (N, H, W, channels)."""
-        for conv in self.convs:
-            x = conv(x)
-        return x
-
-
-def read_layers(path):
-    """Read the layers of an .npz file; ValueError names what is missing in it."""
+def random_layers(outputs=810, seed=0):
+    """Return dw, pw and bias of each layer, of the scale that training leaves."""
+    rng = np.random.default_rng(seed)
     layers = []
-    with np.load(path, allow_pickle=False) as arrays:
-        while f"dw{len(layers)}" in arrays:
-            names = [f"{part}{len(layers)}" for part in ("dw", "pw", "bias")]
-            missing = [name for name in names if name not in arrays]
-            if missing:
-                raise ValueError(f"{path}: expected {', '.join(names)}; missing {missing}")
-            layers.append([arrays[name] for name in names])
-    if not layers:
-        raise ValueError(f"{path}: expected dw0, pw0, bias0, ...")
+    for i in range(REPEATS + 1):
+        co = outputs if i == REPEATS else CHANNELS
+        dw = rng.normal(0, 0.3, (3, 3, CHANNELS, 1))
+        pw, bias = rng.normal(0, 0.15, (CHANNELS, co)), rng.normal(0, 0.1, co)
+        layers.append([array.astype("f4") for array in (dw, pw, bias)])
     return layers
 
 
-def load(path):
-    """Return the head of an .npz file, computed by what HEAD_BACKEND names: csep or onnxruntime."""
-    backend = os.environ.get("HEAD_BACKEND", "csep")
-    if backend == "csep":
-        return Head(read_layers(path))
-    if backend == "onnxruntime":
-        from head_onnx import OnnxHead
-
-        return OnnxHead(read_layers(path))
-    raise ValueError(f"HEAD_BACKEND: expected csep or onnxruntime, got {backend!r}")
+def network(layers):
+    """Return the layers as one network, SiLU between them."""
+    *first, last = layers
+    y = x = csep.Input((None, None, CHANNELS), name="features")
+    for weights in first:
+        y = csep.SeparableConv2D(*weights, padding="SAME", activation="silu")(y)
+    return csep.Network(x, {"classes": csep.SeparableConv2D(*last, padding="SAME")(y)})
 
 
 def write_random(path, outputs=810, seed=0):
-    """Write weights of the scale that training leaves: 810 outputs are 9 anchors x 90 classes."""
-    rng = np.random.default_rng(seed)
-    arrays = {}
-    for i in range(REPEATS + 1):
-        co = outputs if i == REPEATS else CHANNELS
-        arrays[f"dw{i}"] = rng.normal(0, 0.3, (3, 3, CHANNELS, 1)).astype("f4")
-        arrays[f"pw{i}"] = rng.normal(0, 0.15, (CHANNELS, co)).astype("f4")
-        arrays[f"bias{i}"] = rng.normal(0, 0.1, co).astype("f4")
-    np.savez(path, **arrays)
+    """Write the network with random weights to a .csep or .onnx file."""
+    layers = random_layers(outputs, seed)
+    if str(path).endswith(".onnx"):
+        from head_onnx import build_model
+
+        Path(path).write_bytes(build_model(layers))
+    else:
+        network(layers).save(path)
 
 
 if __name__ == "__main__":

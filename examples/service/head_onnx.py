@@ -1,16 +1,11 @@
-"""The head of head.py computed by ONNX Runtime: to compare the same service on both.
+"""The head of head.py as an ONNX model: to compare the same service on ONNX Runtime.
 
-Needs onnx and onnxruntime (extra ``peers``).  Set HEAD_BACKEND=onnxruntime.
+Needs onnx (extra ``peers``).
 """
-
-import functools
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
-
-import csep
 
 
 def build_model(layers):
@@ -30,36 +25,14 @@ def build_model(layers):
         x = add("Conv", [x, f"pw{i}", f"bias{i}"], f"p{i}")
         if i < len(layers) - 1:
             x = add("Mul", [x, add("Sigmoid", [x], f"s{i}")], f"a{i}")
-    add("Transpose", [x], "y", perm=[0, 2, 3, 1])
+    add("Transpose", [x], "classes", perm=[0, 2, 3, 1])
     graph = helper.make_graph(
         nodes,
         "head",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, None, None, dw.shape[2]])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 4)],
+        [helper.make_tensor_value_info("classes", TensorProto.FLOAT, [None] * 4)],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     return model.SerializeToString()
-
-
-class OnnxHead:
-    """As `head.Head`; the session is made by the first call, as its threads survive no fork."""
-
-    def __init__(self, layers):
-        self.model = build_model(layers)
-        self.channels, self.outputs = layers[-1][1].shape
-
-    @functools.cached_property
-    def session(self):
-        """A session of this process, with as many threads as csep has."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = csep.get_num_threads()
-        return onnxruntime.InferenceSession(self.model, options, ["CPUExecutionProvider"])
-
-    def warm_up(self):
-        """Do nothing: see the class."""
-
-    def __call__(self, x):
-        """Return (N, H, W, outputs) of a feature map (N, H, W, channels)."""
-        return self.session.run(None, {"x": np.asarray(x, np.float32)})[0]

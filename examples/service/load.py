@@ -1,8 +1,8 @@
 """Load on the service, from a process of its own.
 
-python load.py http://127.0.0.1:8000 head.npz [--clients 1 2 4 8 16] [--seconds 3] [--size 64]
+python load.py http://127.0.0.1:8000 model.csep [--clients 1 2 4 8 16] [--seconds 3] [--size 64]
 
-Every answer is compared with a direct call, to the bit; HEAD_BACKEND must be the service's.
+Every answer is compared with a direct call of the same file, to the bit.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 import tensors
-from head import load
+from model import load
 
 
 @dataclass
@@ -81,16 +81,17 @@ def main():
     """Print a line for each number of clients; fail if any answer was not right."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("url")
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=64, help="where the network leaves it open")
     options = parser.parse_args()
 
-    head = load(options.weights)
-    shape = (1, options.size, options.size, head.channels)
+    model = load(options.model)
+    shape = (1, *(side or options.size for side in model.shape[1:]))
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
-    body, expected = tensors.write(x), tensors.write(head(x))
+    (y,) = model(x)
+    body, expected = tensors.write(x), tensors.write(y)
     failures = 0
     print("| clients | answers / s | p50 ms | p99 ms | wrong | lost |")
     print("|---:|---:|---:|---:|---:|---:|")

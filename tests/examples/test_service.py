@@ -2,119 +2,43 @@
 
 import contextlib
 import http.client
-import importlib.util
 import io
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import free_port
+from servers import COMMANDS, Server, as_npy
 
-SERVICE = Path(__file__).parents[2] / "examples" / "service"
-NEEDED = ("fastapi", "uvicorn", "uvicorn_worker", "gunicorn", "prometheus_client")
-missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-pytestmark = pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
-
-sys.path.insert(0, str(SERVICE))
-from head import load, write_random  # noqa: E402
-from load import run  # noqa: E402
-
-LIMITS = {
-    "HEAD_BODY_BYTES": str(4 << 20),
-    "HEAD_PIXELS": "8192",
-    "HEAD_BODY_SECONDS": "3",
-    "HEAD_REQUESTS": "20",
-    "HEAD_SEND_SECONDS": "2",
-    "CSEP_NUM_THREADS": "2",
-    "PYTHONWARNINGS": "ignore",
-}
-COMMANDS = {
-    "uvicorn": ["uvicorn", "app:app", "--port", "{port}", "--timeout-graceful-shutdown", "30"],
-    "gunicorn": ["gunicorn", "-c", "gunicorn.conf.py", "-b", "127.0.0.1:{port}", "app:app"],
-}
-# As a proxy that takes a prefix off the paths has it started.
-PROXIED = {"proxied": [*COMMANDS["uvicorn"], "--root-path", "/models/head"]}
-
-
-class Server:
-    """A server process and what it is asked."""
-
-    def __init__(self, kind, weights, log):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.head = load(weights)
-        self.log = log
-        command = [part.format(port=self.port) for part in (COMMANDS | PROXIED)[kind]]
-        source = str(Path(importlib.util.find_spec("csep").origin).parents[1])
-        environment = os.environ | LIMITS | {"HEAD_WEIGHTS": str(weights), "PYTHONPATH": source}
-        with log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=SERVICE,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
-        self.wait_until_healthy()
-
-    def wait_until_healthy(self):
-        for _ in range(300):
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.ask("GET", "/health")[0] == 200:
-                    return
-            time.sleep(0.1)
-        raise AssertionError("not healthy: " + self.log.read_text()[-3000:])
-
-    def ask(self, method, path, body=None, headers=None):
-        """Return status and body of one answer."""
-        connection = http.client.HTTPConnection(f"127.0.0.1:{self.port}", timeout=60)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def metric(self, pattern):
-        """Return the sum of all samples that match."""
-        text = self.ask("GET", "/metrics")[1].decode()
-        return sum(float(n) for n in re.findall(rf"^{pattern} (\S+)$", text, re.MULTILINE))
-
-    def stopped_well(self):
-        """Whether it ends in time and as asked; uvicorn passes the signal on."""
-        self.process.terminate()
-        return self.process.wait(60) in {0, -signal.SIGTERM}
+# After servers, which knows where they are.
+from head import write_random  # isort: skip
+from load import run  # isort: skip
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "head.npz"
+def head(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "head.csep"
     write_random(path)
     return path
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def server(request, weights, tmp_path_factory):
-    server = Server(request.param, weights, tmp_path_factory.mktemp("log") / "log")
+def server(request, head, tmp_path_factory):
+    server = Server(request.param, head, tmp_path_factory.mktemp("log") / "log")
     yield server
     assert server.stopped_well(), server.log.read_text()[-3000:]
     assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture
-def own_server(request, weights, tmp_path):
+def own_server(request, head, tmp_path):
     """A server for a test that ends it."""
-    server = Server(request.param, weights, tmp_path / "log")
+    server = Server(request.param, head, tmp_path / "log")
     yield server
     if server.process.poll() is None:
         server.stopped_well()
@@ -134,10 +58,10 @@ def wait_for(condition):
     raise AssertionError("waited in vain")
 
 
-def as_npy(array, **kwargs):
-    stream = io.BytesIO()
-    np.save(stream, array, **kwargs)
-    return stream.getvalue()
+def direct(server, x):
+    """Return what a call without the service gives."""
+    (y,) = server.model(np.ascontiguousarray(x, np.float32))
+    return y
 
 
 def image(*shape, dtype="f4", seed=0):
@@ -159,8 +83,8 @@ def test_answers_are_those_of_a_direct_call(server, x):
     status, body = server.ask("POST", "/predict", as_npy(x))
     assert status == 200, body
     y = np.load(io.BytesIO(body), allow_pickle=False)
-    assert y.dtype == x.dtype
-    np.testing.assert_array_equal(y, server.head(x))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, direct(server, x))
 
 
 def header(shape, descr="<f4", fortran=False):
@@ -260,7 +184,8 @@ def test_clients_that_go_away(server):
 def test_health_and_metrics(server):
     status, body = server.ask("GET", "/health")
     assert status == 200
-    assert json.loads(body)["outputs"] == 810
+    said = json.loads(body)
+    assert (said["shape"], said["outputs"]) == ([None, None, None, 64], ["classes"])
     errors = r'csep_errors_total\{path="/predict"\}'
     slow = r'csep_request_seconds_bucket\{le="\+Inf",path="/predict"\}'
     parts = [rf'csep_{part}_seconds_bucket\{{le="\+Inf"\}}' for part in ("queue", "compute")]
@@ -281,7 +206,7 @@ def test_health_and_metrics(server):
 @pytest.mark.parametrize("clients", [1, 4, 16])
 def test_load(server, clients):
     x = image(1, 32, 32, 64, seed=clients)
-    seen = run(server.url, as_npy(x), as_npy(server.head(x)), clients, 1.5)
+    seen = run(server.url, as_npy(x), as_npy(direct(server, x)), clients, 1.5)
     assert (seen.wrong, seen.lost) == (0, 0)
     assert len(seen.seconds) >= clients
 
@@ -289,7 +214,7 @@ def test_load(server, clients):
 @pytest.mark.parametrize("own_server", COMMANDS, indirect=True)
 def test_shutdown_finishes_what_is_in_flight(own_server):
     x = image(1, 90, 90, 64)
-    expected = as_npy(own_server.head(x))
+    expected = as_npy(direct(own_server, x))
     connection = http.client.HTTPConnection(f"127.0.0.1:{own_server.port}", timeout=60)
     body = as_npy(x)
     connection.putrequest("POST", "/predict")
@@ -317,7 +242,7 @@ def children(pid):
 @pytest.mark.parametrize("own_server", ["gunicorn"], indirect=True)
 def test_a_killed_worker_loses_its_own_requests_only(own_server):
     x = image(1, 12, 12, 64)
-    body, expected = as_npy(x), as_npy(own_server.head(x))
+    body, expected = as_npy(x), as_npy(direct(own_server, x))
     clients, seen = 8, []
     load = threading.Thread(
         target=lambda: seen.append(run(own_server.url, body, expected, clients, 6.0))
@@ -370,7 +295,7 @@ def test_openapi_shows_bodies_and_refusals(server):
     predict = document["paths"]["/predict"]["post"]
     assert "application/x-npy" in predict["requestBody"]["content"]
     assert "application/x-npy" in predict["responses"]["200"]["content"]
-    assert set(predict["responses"]) == {"200", "400", "408", "413", "422", "503"}
+    assert set(predict["responses"]) == {"200", "400", "408", "413", "415", "422", "503"}
 
 
 @pytest.mark.parametrize("own_server", ["uvicorn"], indirect=True)
