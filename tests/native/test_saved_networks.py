@@ -61,7 +61,7 @@ def body(x):
     a = csep.pad(csep.concat([csep.pad(p, ((1, 0), (0, 2))) for p in pooled]), ((-1, 0), (0, -2)))
     up = csep.resize(a, 2, interpolation="bilinear")
     up = csep.concat([up, csep.resize(a, 2)])
-    top = csep.reshape(csep.global_max_pool(csep.resize(up, (7, 5))), (2, 2, 16))
+    top = csep.reshape(csep.global_max_pool(csep.resize(up, size=(7, 5))), (2, 2, 16))
     return csep.softmax(csep.Conv2D(numbers(2, 2, 16, 10))(top)), up
 
 
