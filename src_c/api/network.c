@@ -11,6 +11,8 @@
 
 static int in_range(int64_t value, int64_t low) { return value >= low && value <= CSEP_MAX_STEP; }
 
+static int has_arrays(const csep_step *s) { return s->scales || s->shift || s->slopes; }
+
 static int check_convolution(const csep_step *s, csep_dtype dtype)
 {
     return s->plan && s->plan->desc.dtype == dtype && s->source_count <= 2;
@@ -19,10 +21,9 @@ static int check_convolution(const csep_step *s, csep_dtype dtype)
 static int check_added(const csep_step *s)
 {
     const int prelu = s->activation.kind == CSEP_PRELU;
-    const int arrays = s->scales || s->shift || s->slopes;
     return s->source_count <= CSEP_MAX_ADDED &&
            (unsigned)s->activation.kind <= CSEP_LAST_ACTIVATION && (!prelu || s->slopes) &&
-           (!arrays || in_range(s->channels, 1)) &&
+           (!has_arrays(s) || in_range(s->channels, 1)) &&
            (s->kind == CSEP_STEP_ADD || (!s->scales && !s->shift));
 }
 
@@ -53,10 +54,12 @@ static int check_step(const csep_step *s, csep_dtype dtype, int values)
     for (int i = 0; i < s->source_count; i++)
         if (s->sources[i] < 0 || s->sources[i] >= values)
             return 0;
+    if (s->kind == CSEP_STEP_ADD || s->kind == CSEP_STEP_MULTIPLY)
+        return check_added(s);
+    if (has_arrays(s))
+        return 0;
     switch (s->kind) {
     case CSEP_STEP_CONVOLVE: return check_convolution(s, dtype);
-    case CSEP_STEP_ADD:
-    case CSEP_STEP_MULTIPLY: return check_added(s);
     case CSEP_STEP_CONCAT: return s->source_count <= CSEP_MAX_STEPS;
     default: break;
     }

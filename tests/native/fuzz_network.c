@@ -1,13 +1,19 @@
 /* A libFuzzer target: networks out of the fuzzer's bytes.
  *
- * Steps of all kinds with small sizes, of which up to three fields are any 64 bits.  What is refused
- * leaves no network; what is accepted has shapes that are right in themselves, and, where there is
- * room for its values, gives the same bits with any number of threads and image by image, between
- * pages that must not be touched (the kernels are not instrumented).
+ * Steps of all kinds with small sizes, of which up to three fields are any 64 bits.  What is
+ * refused leaves no network; what is accepted has shapes that are right in themselves, and, where
+ * there is room for its values, gives the same bits with any number of threads and image by image,
+ * between pages that must not be touched (the kernels are not instrumented).
  */
 #include "fuzzing.h"
 
-enum { MOST_STEPS = 8, MOST_INPUTS = 2, MOST_SOURCES = 4, MOST_VALUES = MOST_STEPS + MOST_INPUTS };
+enum {
+    NUMBERS = 64,
+    MOST_STEPS = 8,
+    MOST_INPUTS = 2,
+    MOST_SOURCES = 4,
+    MOST_VALUES = MOST_STEPS + MOST_INPUTS
+};
 
 /* A network out of the fuzzer's bytes. */
 typedef struct drawing {
@@ -50,8 +56,7 @@ static csep_plan *take_plan(input *in, csep_dtype dtype, int64_t channels)
     return plan;
 }
 
-/* One field of a step is anything; where that is its channels, it has no arrays: they would have to
- * be so long. */
+/* One field of a step is anything. */
 static void any_field(input *in, csep_step *s)
 {
     int64_t *const sizes[] = {&s->window_h,       &s->window_w,         &s->stride_h,
@@ -59,19 +64,15 @@ static void any_field(input *in, csep_step *s)
                               &s->factor_h,       &s->factor_w,         &s->input.pad_top,
                               &s->input.pad_left, &s->input.pad_bottom, &s->input.pad_right,
                               &s->channels};
-    int *const numbers[] = {(int *)&s->kind, (int *)&s->activation.kind, (int *)&s->input.padding,
-                            (int *)&s->input.padding_mode, (int *)&s->input.layout,
-                            (int *)&s->input.dtype};
-    enum { SIZES = sizeof sizes / sizeof *sizes, NUMBERS = sizeof numbers / sizeof *numbers };
-    const int64_t which = take(in, 0, SIZES + NUMBERS - 1), value = take_any(in);
+    int *const numbers[] = {(int *)&s->kind,          (int *)&s->activation.kind,
+                            (int *)&s->input.padding, (int *)&s->input.padding_mode,
+                            (int *)&s->input.layout,  (int *)&s->input.dtype};
+    enum { SIZES = sizeof sizes / sizeof *sizes, KINDS = sizeof numbers / sizeof *numbers };
+    const int64_t which = take(in, 0, SIZES + KINDS - 1), value = take_any(in);
     if (which < SIZES)
         *sizes[which] = value;
     else
         *numbers[which - SIZES] = (int)value;
-    if (s->channels > 64) {
-        s->scales = NULL;
-        s->shift = s->slopes = NULL;
-    }
 }
 
 static void take_step(input *in, drawing *d, int i)
@@ -80,7 +81,7 @@ static void take_step(input *in, drawing *d, int i)
     const int values = d->inputs + i;
     /* Channels of what is likely the source: what the step before was given or made. */
     const int64_t channels = take(in, 0, 3) ? d->shapes[values - 1].channels : take(in, 1, 40);
-    void *numbers = make_array(in, 1, 64 * bytes_of(d->dtype));
+    void *numbers = make_array(in, 1, NUMBERS * bytes_of(d->dtype));
     *s = (csep_step){.kind = (csep_step_kind)take(in, 0, CSEP_LAST_STEP), .channels = channels};
     s->source_count = (int)take(in, 0, MOST_SOURCES);
     if (s->source_count == 0 || s->kind > CSEP_STEP_CONCAT || take(in, 0, 1))
@@ -109,6 +110,12 @@ static void take_step(input *in, drawing *d, int i)
     s->scales = take(in, 0, 1) ? d->scales[i] : NULL;
     if (take(in, 0, 3) == 3)
         any_field(in, s);
+    const int added = s->kind == CSEP_STEP_ADD || s->kind == CSEP_STEP_MULTIPLY;
+    /* Arrays are as long as channels says, and others than sums have none, or are refused. */
+    if (s->channels > NUMBERS || (!added && take(in, 0, 7))) {
+        s->scales = NULL;
+        s->shift = s->slopes = NULL;
+    }
 }
 
 static void take_network(input *in, drawing *d)
@@ -127,13 +134,14 @@ static void take_network(input *in, drawing *d)
         take_step(in, d, i);
         const csep_step *s = &d->step[i];
         d->shapes[values].channels = d->plans[i] ? 1 : d->shapes[values - 1].channels;
-        csep_network *soFar = NULL;
+        csep_network *so_far = NULL;
         csep_shape shapes[MOST_VALUES];
-        if (s->source_count && csep_network_create(&soFar, d->dtype, d->inputs, d->step, i + 1,
-                                                   (int[]){values}, 1) == CSEP_OK &&
-            csep_network_shapes(soFar, d->shapes, shapes, NULL) == CSEP_OK)
+        if (s->source_count &&
+            csep_network_create(&so_far, d->dtype, d->inputs, d->step, i + 1, (int[]){values}, 1) ==
+                CSEP_OK &&
+            csep_network_shapes(so_far, d->shapes, shapes, NULL) == CSEP_OK)
             d->shapes[values] = shapes[values];
-        csep_network_destroy(soFar);
+        csep_network_destroy(so_far);
     }
     d->outputs = (int)take(in, 1, 2);
     d->output[0] = d->inputs + d->steps - 1;
@@ -199,9 +207,9 @@ static void run_again(const drawing *d, const csep_network *n, const csep_shape 
     require(csep_network_execute(n, sides, x, y, threads) == CSEP_OK, "refused after all");
     for (int i = 0; i < d->outputs; i++) {
         const int64_t image = bytes_in_room(d, &shapes[d->output[i]]) / shapes[0].batch;
-        require(same(d->dtype, room(4 + i) + first * image, y[i],
-                     batch * image / bytes_of(d->dtype)),
-                "other bits");
+        require(
+            same(d->dtype, room(4 + i) + first * image, y[i], batch * image / bytes_of(d->dtype)),
+            "other bits");
     }
 }
 
@@ -236,8 +244,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     csep_shape shapes[MOST_VALUES];
     int bad_step = -2;
     take_network(&in, &d);
-    const csep_status status = csep_network_create(&network, d.dtype, d.inputs, d.step, d.steps,
-                                                   d.output, d.outputs);
+    const csep_status status =
+        csep_network_create(&network, d.dtype, d.inputs, d.step, d.steps, d.output, d.outputs);
     require((status == CSEP_OK) == (network != NULL), "a network without success, or the reverse");
     if (network) {
         const csep_status fits = csep_network_shapes(network, d.shapes, shapes, &bad_step);

@@ -55,7 +55,7 @@ enum { ARRAYS = 16, PAGE = 4096, ROOM = 8 << 20 };
 
 static inline char *room(int number)
 {
-    static inline char *rooms[ARRAYS];
+    static char *rooms[ARRAYS];
     if (!rooms[number]) {
         char *whole = mmap(NULL, ROOM + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         require(whole != MAP_FAILED && mprotect(whole + PAGE, ROOM, PROT_READ | PROT_WRITE) == 0,

@@ -56,7 +56,8 @@ static void draw_step(drawing *d)
     d->numbers[d->count] = random_array(d->dtype, x.channels);
     for (int i = 0; i < 3; i++)
         d->scales[d->count][i] = draw(0, 1) ? d->numbers[d->count] : NULL;
-    if (s->activation.kind == CSEP_PRELU)
+    const int added = s->kind == CSEP_STEP_ADD || s->kind == CSEP_STEP_MULTIPLY;
+    if (added && s->activation.kind == CSEP_PRELU)
         s->slopes = d->numbers[d->count];
     switch (s->kind) {
     case CSEP_STEP_CONVOLVE: draw_convolution(d, s, x.channels); break;
@@ -251,6 +252,9 @@ static void refuse(void)
     refused(CSEP_F32, 1, &bad, 1, one, 1);
     bad.kind = CSEP_STEP_ADD;
     bad.activation.kind = CSEP_PRELU;
+    refused(CSEP_F32, 1, &bad, 1, one, 1);
+    bad = good;
+    bad.shift = one;
     refused(CSEP_F32, 1, &bad, 1, one, 1);
     csep_network *network = NULL;
     CHECK(csep_network_create(NULL, CSEP_F32, 1, &good, 1, one, 1) == CSEP_BAD_ARGUMENT);
