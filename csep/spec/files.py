@@ -52,19 +52,19 @@ def write(path: object, description: Mapping[str, Any], arrays: Mapping[str, Arr
         If path is no path.
     """
     import json  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
 
     target = _path(path)
     text = json.dumps({"csep": FORMAT, **description}).encode()
     members = {_DESCRIPTION: np.frombuffer(text, np.uint8), **arrays}
-    folder = target.parent
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=folder)
+    # Not tempfile's, which nobody else may read: services often run as another user.
+    name = f"{target}.{os.urandom(8).hex()}.part"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(name, "xb") as file:
             np.savez(file, **members)  # type: ignore[arg-type]
         os.replace(name, target)
     except BaseException:
-        os.unlink(name)
+        if os.path.exists(name):
+            os.unlink(name)
         raise
 
 

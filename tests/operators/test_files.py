@@ -73,6 +73,15 @@ def test_a_depthwise_bias_is_no_array_of_keras():
     assert sorted(op.weights) == ["depthwise_bias", "dw", "pw"]
 
 
+def test_others_may_read_a_file_as_they_may_read_any(tmp_path):
+    before = os.umask(0o027)
+    try:
+        OPERATORS[0].save(tmp_path / "layer.npz")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "layer.npz").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_file_that_cannot_be_written_is_left_alone(tmp_path, monkeypatch):
     path = tmp_path / "layer.npz"
     path.write_bytes(b"before")
