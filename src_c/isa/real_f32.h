@@ -19,6 +19,12 @@ typedef float real;
 /* e^x and 100 * e^x are 0 below this. */
 #define LOWEST_EXPONENT -120.0f
 
+/* The logistic function: powers of two that e^z is too large by, and what undoes that; it is 1
+ * above LOGISTIC_END. */
+#define LOGISTIC_ROOM 48
+#define LOGISTIC_DOWN 0x1p-48f
+#define LOGISTIC_END 20.0f
+
 /* tanh x is x below this. */
 #define TINY 0x1p-12f
 

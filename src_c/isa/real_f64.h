@@ -19,6 +19,12 @@ typedef double real;
 /* e^x and 1000 * e^x are 0 below this. */
 #define LOWEST_EXPONENT -810.0
 
+/* The logistic function: powers of two that e^z is too large by, and what undoes that; it is 1
+ * above LOGISTIC_END. */
+#define LOGISTIC_ROOM 200
+#define LOGISTIC_DOWN 0x1p-200
+#define LOGISTIC_END 40.0
+
 /* tanh x is x below this. */
 #define TINY 0x1p-28
 

@@ -19,6 +19,9 @@
  *   ALL_DEPTHWISE      optional: kernels for common depthwise sizes are worth their code
  *   HAS_HALF           f32 only: there are v_load_f16 and the three like it
  *   HAS_SCALE          optional: vpower, v_power and v_scale, which are otherwise derived below
+ *   HAS_STEPS          optional: EXP_STEPS, into how many equal factors a power of two is cut, the
+ *                      table step_terms[STEP_TERMS] for it, and v_power_of_steps; otherwise 1, the
+ *                      one for e^x, and what is derived below
  *
  * and these operations.  p need not be aligned.  Lane i runs from 0 to VL - 1.
  *
@@ -39,7 +42,6 @@
  *                               as well, on every processor
  *   v_product_error(a, b, p)    a * b - p, exactly                     p is a * b rounded; nothing
  *                                                                      overflows or underflows
- *   v_reciprocal(v)             1 / v within 1 ulp                     v, 1 / v normal
  *   v_min(a, b), v_max(a, b)    the smaller, the larger; b where one
  *                               of them is NaN
  *   v_or(a, b)                  the bits of a or b
@@ -62,6 +64,8 @@
  *   v_power(n), v_scale(v, w)   v[i] * 2^n[i] for w = v_power(n),      n whole, from -3/2 of the
  *                               rounded once                           largest exponent to it;
  *                                                                      2^-30 <= |v| < 2^32
+ *   v_power_of_steps(v)         2^x, rounded, for v[i] = STEP_PUSH +   x a multiple of 1 / EXP_STEPS,
+ *                               x                                      2^x a normal number
  *
  * tests/native/test_vocabulary.c checks each of them on each instruction set. */
 /* clang-format on */
@@ -92,6 +96,21 @@ INLINE vec v_power_of_two(vec n)
 {
     return v_shift_to_exponent(n + v_const(ROUNDING_PUSH + EXPONENT_BIAS));
 }
+
+#ifndef HAS_STEPS
+enum { EXP_STEPS = 1, STEP_TERMS = EXP_TERMS };
+#define step_terms exp_terms
+#endif
+
+/* Added to a number, it leaves the multiple of 1 / EXP_STEPS that is nearest, in the last bits. */
+#define STEP_PUSH (ROUNDING_PUSH / EXP_STEPS)
+
+#ifndef HAS_STEPS
+INLINE vec v_power_of_steps(vec pushed)
+{
+    return v_shift_to_exponent(pushed + v_const(EXPONENT_BIAS));
+}
+#endif
 
 #ifndef HAS_SCALE
 /* 2^n in two factors: n may lead to denormals, which must be rounded only once, by the second. */

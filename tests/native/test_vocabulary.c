@@ -150,7 +150,7 @@ static void arithmetic(void)
 /* Operations for numbers of moderate size. */
 static void exact_arithmetic(void)
 {
-    real a[VL], b[VL], product[VL], got[VL];
+    real a[VL], b[VL], product[VL];
     for (int round = 0; round < ROUNDS; round++) {
         each(a, moderate);
         each(b, moderate);
@@ -158,12 +158,6 @@ static void exact_arithmetic(void)
         for (int i = 0; i < VL; i++)
             product[i] = a[i] * b[i];
         CHECK_LANES(v_product_error(x, y, v_load(product)), SCALAR(fma)(a[i], b[i], -product[i]));
-        v_store(got, v_reciprocal(x));
-        for (int i = 0; i < VL; i++) {
-            const real exact = 1 / a[i];
-            CHECK(got[i] >= SCALAR(nextafter)(exact, (real)-INFINITY) &&
-                  got[i] <= SCALAR(nextafter)(exact, (real)INFINITY));
-        }
     }
 }
 
@@ -179,6 +173,10 @@ static void powers_of_two(void)
         for (int i = 0; i < VL; i++)
             n[i] = (real)draw(-LARGEST_EXPONENT + 1, LARGEST_EXPONENT);
         CHECK_LANES(v_power_of_two(v_load(n)), SCALAR(ldexp)(1, (int)n[i]));
+        for (int i = 0; i < VL; i++)
+            n[i] = (real)draw((1 - LARGEST_EXPONENT) * EXP_STEPS, LARGEST_EXPONENT * EXP_STEPS) /
+                   EXP_STEPS;
+        CHECK_LANES(v_power_of_steps(v_load(n) + v_const(STEP_PUSH)), (real)exp2((double)n[i]));
         for (int i = 0; i < VL; i++)
             n[i] = (real)draw(-4000000, 4000000) / 8;
         CHECK_LANES(v_nearest(v_load(n), v_const((real)0.5)), SCALAR(rint)(n[i] / 2));

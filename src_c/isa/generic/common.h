@@ -47,7 +47,6 @@ INLINE vec v_product_error(vec a, vec b, vec product)
     const vec a_low = a - a_high, b_low = b - b_high;
     return a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low);
 }
-INLINE vec v_reciprocal(vec v) { return 1 / v; }
 INLINE vboolean v_less(vec a, vec b) { return a < b; }
 INLINE vec v_select(vboolean c, vec a, vec b)
 {

@@ -11,6 +11,7 @@
 #define ISA_NAME "avx2"
 #define ALL_DEPTHWISE
 #define HAS_HALF
+#define HAS_STEPS
 
 typedef __m256 vec;
 typedef __m256i vmask;
@@ -20,6 +21,13 @@ typedef __m256i vindex;
 enum { VL = 8, MAX_MR = 12, MR_1 = 12, MR_2 = 6, PROBE_CHAINS = 12 };
 
 static const int32_t mask_source[3 * VL] = {[VL] = -1, -1, -1, -1, -1, -1, -1, -1};
+
+/* The bits of 2^(i / 8), less what i << 20 adds to them. */
+enum { EXP_STEPS = 8, STEP_TERMS = 3 };
+static const int32_t step_powers[EXP_STEPS] = {
+    0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7,
+};
+#define step_terms exp_terms
 
 /* Not _mm_prefetch: GCC 12 removes a loop that does nothing else. */
 INLINE void v_prefetch_l2(const char *p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
@@ -34,12 +42,18 @@ INLINE vec v_product_error(vec a, vec b, vec product) { return v_fma(a, b, v_zer
 INLINE vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 INLINE vec v_or(vec a, vec b) { return _mm256_or_ps(a, b); }
-INLINE vec v_reciprocal(vec v) { return 1 / v; }
 INLINE vboolean v_less(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 INLINE vec v_select(vboolean c, vec a, vec b) { return _mm256_blendv_ps(b, a, c); }
 INLINE vec v_shift_to_exponent(vec v)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 23));
+}
+INLINE vec v_power_of_steps(vec pushed)
+{
+    const __m256i bits = _mm256_castps_si256(pushed);
+    const __m256i table = _mm256_loadu_si256((const __m256i *)step_powers);
+    const __m256i factor = _mm256_permutevar8x32_epi32(table, bits);
+    return _mm256_castsi256_ps(_mm256_add_epi32(factor, _mm256_slli_epi32(bits, 20)));
 }
 INLINE vmask v_mask(int lanes)
 {

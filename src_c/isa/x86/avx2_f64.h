@@ -31,7 +31,6 @@ INLINE vec v_product_error(vec a, vec b, vec product) { return v_fma(a, b, v_zer
 INLINE vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_pd(a, b); }
 INLINE vec v_or(vec a, vec b) { return _mm256_or_pd(a, b); }
-INLINE vec v_reciprocal(vec v) { return 1 / v; }
 INLINE vboolean v_less(vec a, vec b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
 INLINE vec v_select(vboolean c, vec a, vec b) { return _mm256_blendv_pd(b, a, c); }
 INLINE vec v_shift_to_exponent(vec v)

@@ -12,6 +12,7 @@
 #define ALL_DEPTHWISE
 #define HAS_HALF
 #define HAS_SCALE
+#define HAS_STEPS
 
 typedef __m512 vec;
 typedef __mmask16 vmask;
@@ -19,6 +20,14 @@ typedef __mmask16 vboolean;
 typedef __m512i vindex;
 
 enum { VL = 16, MAX_MR = 14, MR_1 = 14, MR_2 = 14, PROBE_CHAINS = 16 };
+
+/* The bits of 2^(i / 16), less what i << 19 adds to them. */
+enum { EXP_STEPS = 16, STEP_TERMS = 2 };
+static const int32_t step_powers[EXP_STEPS] = {
+    0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+    0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d,
+};
+#define step_terms exp_terms
 
 /* Not _mm_prefetch: GCC 12 removes a loop that does nothing else. */
 INLINE void v_prefetch_l2(const char *p) { __asm__ volatile("prefetcht1 %0" : : "m"(*p)); }
@@ -45,11 +54,11 @@ INLINE vec v_shift_to_exponent(vec v)
 typedef vec vpower;
 INLINE vpower v_power(vec n) { return n; }
 INLINE vec v_scale(vec v, vpower n) { return _mm512_scalef_ps(v, n); }
-/* For normal numbers: a division keeps its port busy for 16 cycles. */
-INLINE vec v_reciprocal(vec v)
+INLINE vec v_power_of_steps(vec pushed)
 {
-    const vec guess = _mm512_rcp14_ps(v);
-    return v_fma(guess, _mm512_fnmadd_ps(v, guess, _mm512_set1_ps(1.0f)), guess);
+    const __m512i bits = _mm512_castps_si512(pushed), table = _mm512_loadu_si512(step_powers);
+    const __m512i factor = _mm512_permutexvar_epi32(bits, table);
+    return _mm512_castsi512_ps(_mm512_add_epi32(factor, _mm512_slli_epi32(bits, 19)));
 }
 INLINE vmask v_mask_range(int from, int to) { return (vmask)((1u << to) - (1u << from)); }
 INLINE vmask v_mask(int lanes) { return v_mask_range(0, lanes); }

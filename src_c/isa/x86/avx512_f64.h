@@ -42,7 +42,6 @@ INLINE vec v_shift_to_exponent(vec v)
 typedef vec vpower;
 INLINE vpower v_power(vec n) { return n; }
 INLINE vec v_scale(vec v, vpower n) { return _mm512_scalef_pd(v, n); }
-INLINE vec v_reciprocal(vec v) { return 1 / v; }
 INLINE vmask v_mask_range(int from, int to) { return (vmask)((1u << to) - (1u << from)); }
 INLINE vmask v_mask(int lanes) { return v_mask_range(0, lanes); }
 INLINE vec v_pin(vec v)

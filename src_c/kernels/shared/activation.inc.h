@@ -54,30 +54,32 @@ INLINE vec v_expm1(vec x)
 
 INLINE vec v_magnitude(vec x) { return v_max(x, v_zero() - x); }
 
-/* factor / (1 + e^-z), the logistic function, where z_low belongs to z.  With e^-z = p * 2^n that
- * is factor / (2^-n + p) * 2^-n: nothing overflows, and tiny results are rounded once, at their
- * scaling. Above 60, e^-z is lost beside 1. */
+/* factor * e^z / (1 + e^z), the logistic function, where z_low belongs to z; factor is z, or small.
+ * e^z is computed LOGISTIC_ROOM powers of two too large, so that nothing is denormal before the
+ * last product.  Above LOGISTIC_END, 1 is lost beside e^z. */
 INLINE vec v_times_logistic(vec factor, vec z, vec z_low)
 {
-    const vec zero = v_zero(), one = v_const(1);
-    const vec t = v_lowest(v_min(v_const(60), z));
-    const exponential e = v_exp_parts(zero - t, z_low);
-    const vpower power = v_power(zero - e.n);
-    const vec part = v_reciprocal(v_scale(one, power) + (one + e.m));
-    return v_scale(factor * part, power);
+    const vec push = v_const(STEP_PUSH + LOGISTIC_ROOM), down = v_const(LOGISTIC_DOWN);
+    const vec t = v_lowest(z);
+    const vec pushed = v_fma(t, v_const((real)1.4426950408889634), push), n = pushed - push;
+    const vec exact = v_fma(n, v_const(-LN2_HIGH), t);
+    const vec r = v_fma(n, v_const(-LN2_LOW), exact + z_low);
+    const vec m = v_fma(r * r, v_polynomial(r, step_terms, STEP_TERMS), r);
+    const vec power = v_power_of_steps(pushed), e = v_fma(power, m, power);
+    const vec quotient = factor * e / v_fma(e, down, v_const(1));
+    /* e^z has no room for the lowest z: the product is 0, but NaN for a factor of -inf. */
+    const vec scale = v_select(v_less(z, v_const(LOWEST_EXPONENT)), v_zero(), down);
+    return v_select(v_less(v_const(LOGISTIC_END), z), factor, quotient * scale);
 }
 
 INLINE vec v_sigmoid(vec x) { return v_times_logistic(v_const(1), x, v_zero()); }
+
+INLINE vec v_silu(vec x) { return v_times_logistic(x, x, v_zero()); }
 
 /* f(x) as computed for x >= low; below it, x * 0: nothing, but NaN for -inf as 0 * inf is. */
 INLINE vec v_vanish_below(vec x, real low, vec f)
 {
     return v_select(v_less(x, v_const(low)), x * v_zero(), f);
-}
-
-INLINE vec v_silu(vec x)
-{
-    return v_vanish_below(x, LOWEST_EXPONENT, v_times_logistic(x, x, v_zero()));
 }
 
 INLINE vec v_tanh(vec x)
@@ -98,7 +100,7 @@ INLINE vec v_elu(vec x, vec alpha)
 INLINE vec v_hard_sigmoid(vec x)
 {
     const vec sum = x + v_const(3);
-    return v_min(v_const(6), v_max(v_zero(), sum)) / v_const(6);
+    return v_min(v_const(6), v_max(v_zero(), sum)) * v_const((real)(1.0 / 6));
 }
 
 /* x * Phi(x).  With t = |x| and u = (t - k) / (t + k): Phi(-t) = e^(-t^2 / 2) * f(u) / (1 + t), f
