@@ -19,6 +19,7 @@ typedef struct layout {
     const csep_shape *values;
     csep_place *places;
     int *last_use; /* of each value: a step */
+    int *part_of;  /* of each value: the concatenation that it is written into, or 0 */
     int *block_of; /* of each value in the arena */
     block *blocks; /* one for each value, then one for each step's extra; unused: bytes 0 */
     block **order;
@@ -54,21 +55,64 @@ static int source_in_place(const layout *l, int step)
     return -1;
 }
 
+/* Whether a step's result may have more between its pixels than its channels. */
+static int writes_apart(csep_step_kind kind)
+{
+    return kind == CSEP_STEP_CONVOLVE || kind == CSEP_STEP_MAX_POOL ||
+           kind == CSEP_STEP_AVERAGE_POOL || kind == CSEP_STEP_NEAREST ||
+           kind == CSEP_STEP_BILINEAR;
+}
+
+/* Finds values that only a concatenation asks for: no copy is needed then. */
+static void find_parts(layout *l, const int *uses)
+{
+    const csep_network *n = l->network;
+    for (int i = 0; i < n->steps; i++) {
+        const csep_step *s = &n->step[i];
+        for (int j = 0; s->kind == CSEP_STEP_CONCAT && s->source_count > 1 && j < s->source_count;
+             j++) {
+            const int x = s->sources[j];
+            if (x >= n->inputs && uses[x] == 1 && writes_apart(n->step[x - n->inputs].kind))
+                l->part_of[x] = n->inputs + i;
+        }
+    }
+}
+
 static void make_blocks(layout *l, const int64_t *extra)
 {
     const csep_network *n = l->network;
     const int size = n->kernels->size;
     for (int i = 0; i < n->steps; i++) {
-        const int y = n->inputs + i;
+        const int y = n->inputs + i, whole = l->part_of[y] ? l->part_of[y] : y;
         l->blocks[csep_value_count(n) + i] = (block){round_up(extra[i], ALIGNMENT), 0, i, i};
-        if (l->places[y].kind != CSEP_IN_ARENA)
+        if (l->places[whole].kind != CSEP_IN_ARENA)
             continue;
         const int x = source_in_place(l, i);
-        l->block_of[y] = x < 0 ? y : l->block_of[x];
+        l->block_of[y] = x < 0 ? whole : l->block_of[x];
         block *b = &l->blocks[l->block_of[y]];
-        if (x < 0)
-            *b = (block){round_up(csep_elements(&l->values[y]) * size, ALIGNMENT), 0, i, i};
+        if (!b->bytes)
+            *b = (block){round_up(csep_elements(&l->values[whole]) * size, ALIGNMENT), 0, i, i};
         b->last = l->last_use[y] > b->last ? l->last_use[y] : b->last;
+    }
+}
+
+/* Places the parts of concatenations, which are placed. */
+static void place_parts(layout *l)
+{
+    const csep_network *n = l->network;
+    for (int i = 0; i < n->steps; i++) {
+        const csep_step *s = &n->step[i];
+        const int whole = n->inputs + i;
+        int64_t channel = 0;
+        for (int j = 0; s->kind == CSEP_STEP_CONCAT && j < s->source_count; j++) {
+            const int x = s->sources[j];
+            if (l->part_of[x] == whole) {
+                l->places[x] = l->places[whole];
+                l->places[x].at += channel * n->kernels->size;
+                l->places[x].step = l->values[whole].channels;
+            }
+            channel += l->values[x].channels;
+        }
     }
 }
 
@@ -118,10 +162,9 @@ static int64_t lay_out(layout *l, const int64_t *extra, int64_t *extra_at)
     const int values = csep_value_count(n);
     for (int i = 0; i < values; i++)
         if (l->places[i].kind != CSEP_NOWHERE)
-            l->places[i] =
-                i < n->inputs ? (csep_place){CSEP_IN_INPUT, i} : (csep_place){CSEP_IN_ARENA, 0};
+            l->places[i] = (csep_place){i < n->inputs ? CSEP_IN_INPUT : CSEP_IN_ARENA, i, 0, 0};
     for (int i = 0; i < n->outputs; i++)
-        l->places[n->output[i]] = (csep_place){CSEP_IN_OUTPUT, i};
+        l->places[n->output[i]] = (csep_place){CSEP_IN_OUTPUT, i, 0, 0};
     find_last_uses(l);
     make_blocks(l, extra);
     for (int i = 0; i < values + n->steps; i++)
@@ -131,6 +174,7 @@ static int64_t lay_out(layout *l, const int64_t *extra, int64_t *extra_at)
     for (int i = 0; i < values; i++)
         if (l->places[i].kind == CSEP_IN_ARENA)
             l->places[i].at = l->blocks[l->block_of[i]].at;
+    place_parts(l);
     for (int i = 0; i < n->steps; i++)
         extra_at[i] = l->blocks[values + i].at;
     return bytes;
@@ -141,14 +185,20 @@ int csep_place_values(const csep_network *n, const csep_shape *values, const int
 {
     const size_t count = (size_t)csep_value_count(n), most = count + (size_t)n->steps;
     layout l = {.network = n, .values = values, .places = places};
+    int *uses = csep_count_uses(n);
     l.last_use = calloc(count, sizeof *l.last_use);
+    l.part_of = calloc(count, sizeof *l.part_of);
     l.block_of = calloc(count, sizeof *l.block_of);
     l.blocks = calloc(most, sizeof *l.blocks);
     l.order = calloc(2 * most, sizeof(block *));
-    const int ok = l.last_use && l.block_of && l.blocks && l.order;
-    if (ok)
+    const int ok = uses && l.last_use && l.part_of && l.block_of && l.blocks && l.order;
+    if (ok) {
+        find_parts(&l, uses);
         *arena_bytes = lay_out(&l, extra, extra_at);
+    }
+    free(uses);
     free(l.last_use);
+    free(l.part_of);
     free(l.block_of);
     free(l.blocks);
     free((void *)l.order);

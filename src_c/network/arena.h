@@ -11,10 +11,13 @@ typedef enum csep_place_kind {
     CSEP_NOWHERE /* never there as a whole: made and used within the next step */
 } csep_place_kind;
 
-/* A value's memory: that of an input or output, by its number, or so many bytes into the arena. */
+/* A value's memory: `at` bytes into the arena, or into an input or output, by its number.  A value
+ * that is a part of a concatenation may lie within that: then its pixels are `step` numbers apart,
+ * which is otherwise 0. */
 typedef struct csep_place {
     csep_place_kind kind;
-    int64_t at;
+    int number;
+    int64_t at, step;
 } csep_place;
 
 /* Places all values of these shapes but those that are CSEP_NOWHERE, so that no two that are needed

@@ -29,8 +29,8 @@ static inline const void *csep_value_memory(const csep_network_call *call, int v
 {
     const csep_place place = call->prepared->places[value];
     switch (place.kind) {
-    case CSEP_IN_INPUT: return call->x[place.at];
-    case CSEP_IN_OUTPUT: return call->y[place.at];
+    case CSEP_IN_INPUT: return call->x[place.number];
+    case CSEP_IN_OUTPUT: return (char *)call->y[place.number] + place.at;
     case CSEP_IN_ARENA: return call->arena + place.at;
     default: return 0; /* CSEP_NOWHERE */
     }
@@ -51,6 +51,12 @@ static inline const csep_shape *csep_result_shape(const csep_step_context *c)
 static inline void *csep_result_memory(const csep_step_context *c)
 {
     return (void *)csep_value_memory(c->call, c->call->network->inputs + c->index);
+}
+/* Between pixels of the result. */
+static inline int64_t csep_result_step(const csep_step_context *c)
+{
+    const csep_place *place = &c->call->prepared->places[c->call->network->inputs + c->index];
+    return place->step ? place->step : csep_result_shape(c)->channels;
 }
 static inline const csep_kernels *csep_step_kernels(const csep_step_context *c)
 {

@@ -28,6 +28,17 @@ int64_t csep_repeats(const csep_network *n, int64_t channels)
     return channels < block ? repeats : 1;
 }
 
+int *csep_count_uses(const csep_network *n)
+{
+    int *uses = calloc((size_t)csep_value_count(n), sizeof *uses);
+    for (int i = 0; uses && i < n->steps; i++)
+        for (int s = 0; s < n->step[i].source_count; s++)
+            uses[n->step[i].sources[s]]++;
+    for (int i = 0; uses && i < n->outputs; i++)
+        uses[n->output[i]]++;
+    return uses;
+}
+
 /* Replaces *array by a copy; whether there was memory. */
 static int own_numbers(csep_network *n, const void **array, int64_t count)
 {

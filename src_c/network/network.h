@@ -25,6 +25,9 @@ static inline int csep_value_count(const csep_network *n) { return n->inputs + n
  * whose channels are whole blocks of vectors. */
 int64_t csep_repeats(const csep_network *network, int64_t channels);
 
+/* How often values are asked for by steps and by who calls; NULL if there is no memory. */
+int *csep_count_uses(const csep_network *network);
+
 /* For arguments that are checked; NULL if there is no memory. */
 csep_network *csep_build_network(csep_dtype dtype, int inputs, const csep_step *steps, int count,
                                  const int *outputs, int output_count);

@@ -108,7 +108,8 @@ void csep_run_concat(void *context, int64_t number, int thread)
     for (int i = 0; i < c->step->source_count; i++) {
         const int64_t own = csep_source_shape(c, i)->channels;
         const void *from = csep_source_memory(c, i);
-        for (int64_t pixel = first; pixel < end; pixel++)
+        const int there = c->call->prepared->places[c->step->sources[i]].step != 0;
+        for (int64_t pixel = first; pixel < end && !there; pixel++)
             memcpy(to + pixel * channels * size, at(from, pixel * own, size), (size_t)(own * size));
         to += own * size;
     }

@@ -51,18 +51,6 @@ static void schedule_steps(csep_prepared *p, const csep_network *n, int num_thre
     p->worth_waking = (int)min64(csep_threads_worth_waking(work, num_threads), p->threads);
 }
 
-/* How often values are asked for by steps and by who calls; NULL if there is no memory. */
-static int *count_uses(const csep_network *n)
-{
-    int *uses = calloc((size_t)csep_value_count(n), sizeof *uses);
-    for (int i = 0; uses && i < n->steps; i++)
-        for (int s = 0; s < n->step[i].source_count; s++)
-            uses[n->step[i].sources[s]]++;
-    for (int i = 0; uses && i < n->outputs; i++)
-        uses[n->output[i]]++;
-    return uses;
-}
-
 static csep_call call_of(const csep_prepared *p, const csep_network *n, int step)
 {
     const csep_prepared_step *s = &p->step[step];
@@ -104,7 +92,7 @@ static void choose_chains(csep_prepared *p, const csep_network *n, int64_t *spar
 /* Finds pairs of convolutions to be computed together; whether there was memory for it. */
 static int chain_steps(csep_prepared *p, const csep_network *n, int num_threads)
 {
-    int *uses = count_uses(n);
+    int *uses = csep_count_uses(n);
     int64_t *spared = calloc((size_t)n->steps + 1, sizeof *spared);
     const int ok = uses && spared;
     for (int i = 1; ok && i < n->steps; i++) {

@@ -18,6 +18,7 @@ static csep_call call_of_step(const csep_step_context *c)
         .x = csep_source_memory(c, 0),
         .residual = c->step->source_count == 2 ? csep_source_memory(c, 1) : NULL,
         .y = csep_result_memory(c),
+        .y_step = csep_result_step(c),
     };
 }
 
@@ -55,6 +56,15 @@ static int make_convolution(csep_step_context *c, csep_task *tasks)
     return count;
 }
 
+/* Whether all sources of a concatenation were written where they belong. */
+static int is_complete(const csep_step_context *c)
+{
+    int complete = 1;
+    for (int i = 0; i < c->step->source_count; i++)
+        complete &= c->call->prepared->places[c->step->sources[i]].step != 0;
+    return complete;
+}
+
 /* What runs a job of a step, and what its jobs share out. */
 static csep_job_fn find_job(const csep_step_context *c, int64_t *units)
 {
@@ -64,7 +74,7 @@ static csep_job_fn find_job(const csep_step_context *c, int64_t *units)
     case CSEP_STEP_ADD:
     case CSEP_STEP_MULTIPLY: *units = pixels; return csep_run_elementwise;
     case CSEP_STEP_SOFTMAX: *units = pixels; return csep_run_softmax;
-    case CSEP_STEP_CONCAT: *units = pixels; return csep_run_concat;
+    case CSEP_STEP_CONCAT: *units = is_complete(c) ? 0 : pixels; return csep_run_concat;
     case CSEP_STEP_MAX_POOL:
     case CSEP_STEP_AVERAGE_POOL: *units = rows; return csep_run_pool;
     case CSEP_STEP_GLOBAL_MAX:

@@ -36,6 +36,7 @@ void csep_run_pool(void *context, int64_t number, int thread)
     const csep_kernels *kernels = csep_step_kernels(c);
     const csep_input *in = &c->call->prepared->step[c->index].geometry.input;
     const csep_shape *x = csep_source_shape(c, 0), *y = csep_result_shape(c);
+    const int64_t step = csep_result_step(c);
     csep_combine_job job = {
         .row_step = x->width * x->channels, .column_step = x->channels, .channels = x->channels};
     for (int64_t row = csep_first_unit(c, number); row < csep_end_unit(c, number); row++) {
@@ -50,8 +51,7 @@ void csep_run_pool(void *context, int64_t number, int thread)
             job.rows = rows.count;
             job.columns = columns.count;
             job.factor = s->kind == CSEP_STEP_AVERAGE_POOL ? &factor : NULL;
-            job.y = at_mut(csep_result_memory(c), (row * y->width + column) * y->channels,
-                           kernels->size);
+            job.y = at_mut(csep_result_memory(c), (row * y->width + column) * step, kernels->size);
             kernels->combine(&job);
         }
     }
@@ -99,14 +99,15 @@ void csep_run_nearest(void *context, int64_t number, int thread)
     (void)thread;
     const csep_step_context *c = context;
     const csep_shape *x = csep_source_shape(c, 0), *y = csep_result_shape(c);
-    const int64_t bytes = x->channels * csep_step_kernels(c)->size;
+    const int size = csep_step_kernels(c)->size;
+    const int64_t bytes = x->channels * size, step = csep_result_step(c) * size;
     for (int64_t row = csep_first_unit(c, number); row < csep_end_unit(c, number); row++) {
         const int64_t from_row =
             row / y->height * x->height + nearest(row % y->height, x->height, y->height);
         const char *from = (const char *)csep_source_memory(c, 0) + from_row * x->width * bytes;
-        char *to = (char *)csep_result_memory(c) + row * y->width * bytes;
+        char *to = (char *)csep_result_memory(c) + row * y->width * step;
         for (int64_t column = 0; column < y->width; column++)
-            memcpy(to + column * bytes, from + nearest(column, x->width, y->width) * bytes,
+            memcpy(to + column * step, from + nearest(column, x->width, y->width) * bytes,
                    (size_t)bytes);
     }
 }
@@ -140,7 +141,7 @@ void csep_run_bilinear(void *context, int64_t number, int thread)
     const csep_kernels *kernels = csep_step_kernels(c);
     const csep_shape *x = csep_source_shape(c, 0), *y = csep_result_shape(c);
     const int size = kernels->size;
-    const int64_t row_elements = csep_row_elements(x);
+    const int64_t row_elements = csep_row_elements(x), step = csep_result_step(c);
     char parts[2 * sizeof(double)];
     void *blended = c->scratch + thread * c->call->prepared->scratch_bytes;
     for (int64_t row = csep_first_unit(c, number); row < csep_end_unit(c, number); row++) {
@@ -164,7 +165,7 @@ void csep_run_bilinear(void *context, int64_t number, int thread)
             fill_parts(&columns, size, parts);
             job.x = at(blended, columns.first * x->channels, size);
             job.column_step = columns.step * x->channels;
-            job.y = at_mut(csep_result_memory(c), (row * y->width + column) * y->channels, size);
+            job.y = at_mut(csep_result_memory(c), (row * y->width + column) * step, size);
             kernels->combine(&job);
         }
     }

@@ -10,6 +10,7 @@ typedef struct csep_call {
     const csep_schedule *schedule;
     const void *x, *residual;
     void *y;
+    int64_t y_step; /* between pixels of y, where that is a part of a wider array; else 0 */
 } csep_call;
 
 /* Output rows and columns of one tile; rows are counted through the whole batch. */

@@ -122,11 +122,12 @@ static void convert_input(const csep_call *c, csep_part n, void *inside)
         convert(c, &x, n, inside);
 }
 
-/* y, or the residual, which is laid out like it. */
+/* y, or the residual, whose pixels may be nearer to each other. */
 static outside output_like(const csep_call *c, const void *load, void *store)
 {
     const csep_geometry *g = c->geometry;
-    return (outside){load, store, g->out_h, g->out_w, c->plan->desc.out_channels};
+    const int64_t channels = c->plan->desc.out_channels;
+    return (outside){load, store, g->out_h, g->out_w, store && c->y_step ? c->y_step : channels};
 }
 
 csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
@@ -165,12 +166,12 @@ csep_destination csep_find_destination(const csep_call *c, const csep_part *n, c
     const int size = c->plan->kernels->size;
     if (!s->staged) {
         const int64_t co = c->plan->desc.out_channels, out_w = c->geometry->out_w;
-        const int64_t first = (n->row * out_w + n->column) * co + n->channel;
+        const int64_t step = c->y_step ? c->y_step : co, pixel = n->row * out_w + n->column;
         return (csep_destination){
-            .c = at_mut(c->y, first, size),
-            .residual = at_if(c->residual, first, size),
-            .pixel_step = co,
-            .line_step = out_w * co,
+            .c = at_mut(c->y, pixel * step + n->channel, size),
+            .residual = at_if(c->residual, pixel * co + n->channel, size),
+            .pixel_step = step,
+            .line_step = out_w * step,
         };
     }
     csep_destination to = {.c = scratch + s->output_at,

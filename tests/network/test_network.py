@@ -177,7 +177,36 @@ def test_what_is_used_twice_is_there_as_a_whole():
     net = csep.Network(x, csep.concat([depthwise(y), y]))
     a = image(1, 128, 128, 8)
     check_equal([net(a)], [np.concatenate([depthwise(expand(a)), expand(a)], -1)])
-    assert net.arena_bytes((1, 128, 128, 8)) == 2 * 128 * 128 * 64 * 4
+    assert net.arena_bytes((1, 128, 128, 8)) == 128 * 128 * 64 * 4
+
+
+@pytest.mark.parametrize("is_output", [True, False])
+def test_concatenations_are_written_by_those_who_make_their_parts(is_output):
+    x = csep.Input((None, None, 16))
+    convolve, down = pointwise(16, 21, 1), separable(16, 40, 2, strides=2)
+
+    def parts(x):
+        small = down(x)
+        return [
+            convolve(x),
+            csep.resize(small, 2, interpolation="bilinear"),
+            csep.resize(small, 2),
+            csep.max_pool(x, 3, 1, "SAME"),
+            csep.average_pool(x, 3, 1, "SAME"),
+            x,
+        ]
+
+    whole = csep.concat(parts(x))
+    last = csep.Conv2D(image(3, 3, 149, 4), padding="SAME")
+    net = csep.Network(x, whole if is_output else last(whole))
+    a = image(3, 20, 14, 16)
+    expected = np.concatenate(parts(a), -1)
+    for threads in (1, 2, 3):
+        check_equal([net(a, num_threads=threads)], [expected if is_output else last(expected)])
+    check_equal([net(a[1:2])], [net(a)[1:2]])
+    # Beside the concatenation there is the smaller image that two parts are made of.
+    wanted = 4 * 20 * 14 * (40 // 4 + (0 if is_output else 149))
+    assert wanted <= net.arena_bytes((1, 20, 14, 16)) < wanted + 256
 
 
 def test_inputs_as_outputs_and_outputs_twice():
