@@ -128,25 +128,35 @@ static helper *make_helper(void)
     return h;
 }
 
-/* The first that has nothing to do: a caller finds the same ones again, with its data in their
- * caches.  NULL: there is none, and none can be made. */
-static helper *claim(int *from, int *asleep)
+/* Whether a helper has nothing to do and is now its caller's.  It may fall asleep meanwhile, or be
+ * settling: then its caller waits a little. */
+static int claim_one(helper *h, int *asleep, int *settling)
 {
-    for (; *from < atomic_load(&made); (*from)++) {
-        helper *h = &helpers[*from];
-        uint32_t word = atomic_load(&h->word);
-        if (state_of(word) == SETTLING) { /* else one more would be made */
-            csep_spin_while(&h->word, word);
-            word = atomic_load(&h->word);
-        }
-        const uint32_t state = state_of(word);
-        if ((state == AWAKE || state == ASLEEP) && change(h, word, CLAIMED)) {
-            *asleep = state == ASLEEP;
-            return h;
+    for (;;) {
+        const uint32_t word = atomic_load(&h->word), state = state_of(word);
+        *asleep = state == ASLEEP;
+        if (state == SETTLING) {
+            *settling = csep_spin_while(&h->word, word);
+            if (*settling)
+                return 0;
+        } else if (state != AWAKE && state != ASLEEP) {
+            return 0;
+        } else if (change(h, word, CLAIMED)) {
+            return 1;
         }
     }
+}
+
+/* The first that has nothing to do: a caller finds the same ones again, with its data in their
+ * caches.  NULL: there is none, and none can be made, or needs to be. */
+static helper *claim(int *from, int *asleep)
+{
+    int settling = 0;
+    for (; *from < atomic_load(&made) && !settling; (*from)++)
+        if (claim_one(&helpers[*from], asleep, &settling))
+            return &helpers[*from];
     *asleep = 0;
-    return make_helper();
+    return settling ? NULL : make_helper();
 }
 
 /* Withdraws an offer; where the helper has begun, waits for its end. */
