@@ -4,6 +4,8 @@
 
 #include "network/shapes.h"
 #include "plan/arith.h"
+#include "plan/plan.h"
+#include "plan/sizes.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -55,12 +57,14 @@ static int source_in_place(const layout *l, int step)
     return -1;
 }
 
-/* Whether a step's result may have more between its pixels than its channels. */
-static int writes_apart(csep_step_kind kind)
+/* Whether a step's result may have more between its pixels than its channels.  Not with a residual,
+ * which is laid out as the result, nor where the kernel knows no pixels. */
+static int writes_apart(const csep_network *n, const csep_step *s)
 {
-    return kind == CSEP_STEP_CONVOLVE || kind == CSEP_STEP_MAX_POOL ||
-           kind == CSEP_STEP_AVERAGE_POOL || kind == CSEP_STEP_NEAREST ||
-           kind == CSEP_STEP_BILINEAR;
+    if (s->kind == CSEP_STEP_CONVOLVE)
+        return s->source_count == 1 && !csep_is_flat(&s->plan->desc, n->kernels->vl);
+    return s->kind == CSEP_STEP_MAX_POOL || s->kind == CSEP_STEP_AVERAGE_POOL ||
+           s->kind == CSEP_STEP_NEAREST || s->kind == CSEP_STEP_BILINEAR;
 }
 
 /* Finds values that only a concatenation asks for: no copy is needed then. */
@@ -72,7 +76,7 @@ static void find_parts(layout *l, const int *uses)
         for (int j = 0; s->kind == CSEP_STEP_CONCAT && s->source_count > 1 && j < s->source_count;
              j++) {
             const int x = s->sources[j];
-            if (x >= n->inputs && uses[x] == 1 && writes_apart(n->step[x - n->inputs].kind))
+            if (x >= n->inputs && uses[x] == 1 && writes_apart(n, &n->step[x - n->inputs]))
                 l->part_of[x] = n->inputs + i;
         }
     }

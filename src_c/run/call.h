@@ -10,8 +10,14 @@ typedef struct csep_call {
     const csep_schedule *schedule;
     const void *x, *residual;
     void *y;
-    int64_t y_step; /* between pixels of y, where that is a part of a wider array; else 0 */
+    int64_t y_step; /* between pixels of y, where that is a part of a wider array; else 0: residual
+                     * is laid out as y */
 } csep_call;
+
+static inline int64_t csep_y_step(const csep_call *c)
+{
+    return c->y_step ? c->y_step : c->plan->desc.out_channels;
+}
 
 /* Output rows and columns of one tile; rows are counted through the whole batch. */
 typedef struct csep_tile {

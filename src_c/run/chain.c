@@ -87,11 +87,11 @@ static void run_second(const csep_chain *chain, int64_t image, const band *b, co
     const csep_call *c = &chain->second;
     const csep_geometry *g = c->geometry;
     const int size = c->plan->kernels->size;
-    const int64_t first = (image * g->out_h + b->row) * g->out_w, co = c->plan->desc.out_channels;
+    const int64_t first = (image * g->out_h + b->row) * g->out_w * csep_y_step(c);
     const csep_call rows = {
         .x = x,
-        .residual = at_if(c->residual, first * co, size),
-        .y = at_mut(c->y, first * (c->y_step ? c->y_step : co), size),
+        .residual = at_if(c->residual, first, size),
+        .y = at_mut(c->y, first, size),
         .y_step = c->y_step,
     };
     run_rows(c, b->row, b->row_end, c->schedule->claim_c, rows, scratch);

@@ -122,12 +122,11 @@ static void convert_input(const csep_call *c, csep_part n, void *inside)
         convert(c, &x, n, inside);
 }
 
-/* y, or the residual, whose pixels may be nearer to each other. */
+/* y, or the residual, which is laid out like it. */
 static outside output_like(const csep_call *c, const void *load, void *store)
 {
     const csep_geometry *g = c->geometry;
-    const int64_t channels = c->plan->desc.out_channels;
-    return (outside){load, store, g->out_h, g->out_w, store && c->y_step ? c->y_step : channels};
+    return (outside){load, store, g->out_h, g->out_w, csep_y_step(c)};
 }
 
 csep_source csep_find_source(const csep_call *c, const csep_tile *t, int64_t group, int64_t first,
@@ -165,11 +164,11 @@ csep_destination csep_find_destination(const csep_call *c, const csep_part *n, c
     const csep_schedule *s = c->schedule;
     const int size = c->plan->kernels->size;
     if (!s->staged) {
-        const int64_t co = c->plan->desc.out_channels, out_w = c->geometry->out_w;
-        const int64_t step = c->y_step ? c->y_step : co, pixel = n->row * out_w + n->column;
+        const int64_t step = csep_y_step(c), out_w = c->geometry->out_w;
+        const int64_t first = (n->row * out_w + n->column) * step + n->channel;
         return (csep_destination){
-            .c = at_mut(c->y, pixel * step + n->channel, size),
-            .residual = at_if(c->residual, pixel * co + n->channel, size),
+            .c = at_mut(c->y, first, size),
+            .residual = at_if(c->residual, first, size),
             .pixel_step = step,
             .line_step = out_w * step,
         };

@@ -60,7 +60,11 @@ static void draw_step(drawing *d)
     if (added && s->activation.kind == CSEP_PRELU)
         s->slopes = d->numbers[d->count];
     switch (s->kind) {
-    case CSEP_STEP_CONVOLVE: draw_convolution(d, s, x.channels); break;
+    case CSEP_STEP_CONVOLVE:
+        draw_convolution(d, s, x.channels);
+        if (draw(0, 2) == 0) /* a residual */
+            sources[s->source_count++] = (int)draw(0, d->count);
+        break;
     case CSEP_STEP_ADD:
         s->scales = draw(0, 1) ? d->scales[d->count] : NULL;
         s->shift = draw(0, 1) ? d->numbers[d->count] : NULL;

@@ -184,6 +184,8 @@ def test_what_is_used_twice_is_there_as_a_whole():
 def test_concatenations_are_written_by_those_who_make_their_parts(is_output):
     x = csep.Input((None, None, 16))
     convolve, down = pointwise(16, 21, 1), separable(16, 40, 2, strides=2)
+    shrink, narrow = pointwise(16, 3), lone_depthwise(3, padding="SAME")
+    square = pointwise(16, 16, 4)
 
     def parts(x):
         small = down(x)
@@ -193,20 +195,23 @@ def test_concatenations_are_written_by_those_who_make_their_parts(is_output):
             csep.resize(small, 2),
             csep.max_pool(x, 3, 1, "SAME"),
             csep.average_pool(x, 3, 1, "SAME"),
+            narrow(shrink(x)),
+            csep.add([square(x), x]),
             x,
         ]
 
     whole = csep.concat(parts(x))
-    last = csep.Conv2D(image(3, 3, 149, 4), padding="SAME")
+    last = csep.Conv2D(image(3, 3, 168, 4), padding="SAME")
     net = csep.Network(x, whole if is_output else last(whole))
     a = image(3, 20, 14, 16)
     expected = np.concatenate(parts(a), -1)
     for threads in (1, 2, 3):
         check_equal([net(a, num_threads=threads)], [expected if is_output else last(expected)])
     check_equal([net(a[1:2])], [net(a)[1:2]])
-    # Beside the concatenation there is the smaller image that two parts are made of.
-    wanted = 4 * 20 * 14 * (40 // 4 + (0 if is_output else 149))
-    assert wanted <= net.arena_bytes((1, 20, 14, 16)) < wanted + 256
+    # Beside the concatenation the image that two parts are made of, and what must be copied: a
+    # sum with a residual, a depthwise convolution of few channels and its source.
+    most = 4 * 20 * 14 * (40 // 4 + 16 + 3 + 3 + (0 if is_output else 168))
+    assert net.arena_bytes((1, 20, 14, 16)) < most + 1024
 
 
 def test_inputs_as_outputs_and_outputs_twice():
