@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-from processes import output, run_python
 
 import csep
 
@@ -264,22 +263,3 @@ def test_what_is_no_model():
     for bad in (None, 5, keras.layers.Conv2D(3, 3), keras.Sequential()):
         with pytest.raises(TypeError, match="model"):
             csep.Network.from_keras(bad)
-
-
-def test_a_saved_application_runs_without_keras(tmp_path):
-    model = enliven(keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3)))
-    network = csep.Network.from_keras(model)
-    x = np.random.default_rng(0).standard_normal((1, 96, 96, 3)).astype("f4")
-    network.save(tmp_path / "model.csep")
-    np.save(tmp_path / "x.npy", x)
-    np.save(tmp_path / "y.npy", network(x))
-    code = f"""
-import sys
-for name in ("keras", "tf_keras", "tensorflow", "h5py", "onnx"):
-    sys.modules[name] = None
-import numpy as np, csep
-folder = {str(tmp_path)!r}
-y = csep.load(folder + "/model.csep")(np.load(folder + "/x.npy"))
-print((y == np.load(folder + "/y.npy")).all())
-"""
-    assert output(run_python(code)).strip() == "True"
