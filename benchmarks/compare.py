@@ -32,6 +32,8 @@ from pathlib import Path
 
 import numpy as np
 import peers
+import pictures
+from machine import cpu_name, file_name
 from others import NOTICEABLE, Others
 from roofline import Roofline, timed
 from workload import rows
@@ -245,53 +247,6 @@ def speedup(results):
     return sentences
 
 
-def picture(results, path):
-    """Draw the ratios of all peers, one panel per thread count."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, len(results), figsize=(6.5 * len(results), 8), sharey=True, squeeze=False
-    )
-    for axis, (threads, measured) in zip(axes[0], results.items(), strict=True):
-        places = np.arange(len(measured))[::-1]
-        for name in peers.PEERS:
-            ratios = [row["paired"].get(name, np.nan) for row in measured]
-            axis.plot(ratios, places, "o", label=name, alpha=0.8, markersize=6)
-        axis.axvline(1, color="black", linewidth=1.5)
-        axis.set_xscale("log")
-        axis.set_xticks([0.5, 1, 2, 4, 8, 16, 32], ["0.5", "1", "2", "4", "8", "16", "32"])
-        axis.set_yticks(places, [row["name"] for row in measured])
-        axis.grid(alpha=0.3)
-        axis.set_title(f"{threads} thread{'s' if int(threads) > 1 else ''}")
-        axis.set_xlabel("time of the peer / time of csep (right of 1: csep is faster)")
-    handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper center", ncols=len(names))
-    figure.tight_layout(rect=(0, 0, 1, 0.96))
-    figure.savefig(path, dpi=110)
-
-
-def cpu_name():
-    """Return the processor's own name, and the numbers that tell generations of one name apart."""
-    told = {}
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        key, _, value = line.partition(":")
-        told.setdefault(key.strip(), value.strip())
-    name = told.get("model name", platform.processor())
-    numbers = [f"{key} {told[key]}" for key in ("cpu family", "model") if key in told]
-    return f"{name} ({', '.join(numbers)})" if numbers else name
-
-
-def file_name():
-    """Return the name of this machine's results, without a suffix."""
-    import csep
-
-    words = re.findall(r"[a-z0-9.]+", cpu_name().lower().replace("cpu family", "family"))
-    return "-".join([csep.get_isa(), *words])
-
-
 def describe():
     """Return the machine and the versions, one sentence."""
     import csep
@@ -324,7 +279,8 @@ def report(results, folder):
     )
     path.with_name(f"{path.name}.md").write_text("\n\n".join(text) + "\n")
     try:
-        picture(results, path.with_name(f"{path.name}.png"))
+        rows = {t: {r["name"]: r["paired"] for r in m} for t, m in results.items()}
+        pictures.draw_ratios(rows, list(peers.PEERS), path.with_name(f"{path.name}.png"))
     except ImportError:
         print("matplotlib: not installed, no picture", file=sys.stderr)
     return "\n\n".join(text)
