@@ -41,7 +41,8 @@ y = session.run(None, {session.get_inputs()[0].name: x})[0]
 """,
     "OpenVINO": """
 import openvino
-compiled = openvino.Core().compile_model(folder + "/model.onnx", "CPU")
+precision = {"INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16, where the processor has it
+compiled = openvino.Core().compile_model(folder + "/model.onnx", "CPU", precision)
 y = compiled([x])[0]
 """,
     "TensorFlow": """

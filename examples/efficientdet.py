@@ -60,9 +60,7 @@ def keras_model(seed=0):
             return layers.UpSampling2D()(x)
         return layers.MaxPooling2D(3, 2, "same")(x) if from_level < to_level else x
 
-    inputs = [
-        keras.Input((n, n, CHANNELS), batch_size=1, name=f"p{3 + i}") for i, n in enumerate(SIZES)
-    ]
+    inputs = [keras.Input((n, n, CHANNELS), name=f"p{3 + i}") for i, n in enumerate(SIZES)]
     maps, weights = list(inputs), iter(fusion_weights())
     for cell in range(CELLS):
         maps = maps[:LEVELS] + [None] * len(NODES)
