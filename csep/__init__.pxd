@@ -76,6 +76,15 @@ cdef extern from "csep.h" nogil:
         const void *dw_slopes
         const void *slopes
 
+    ctypedef struct csep_gradients:
+        void *x
+        void *residual
+        void *dw
+        void *dw_bias
+        void *pw
+        void *w
+        void *bias
+
     ctypedef enum csep_padding:
         CSEP_EXPLICIT
         CSEP_SAME
@@ -189,6 +198,8 @@ cdef extern from "csep.h" nogil:
     csep_status csep_convolve_resolved(const csep_conv_desc *, const csep_geometry *,
                                        const csep_weights *, const void *, const void *,
                                        void *, int)
+    csep_status csep_backward(const csep_conv_desc *, const csep_input *, const csep_weights *,
+                              const void *, const void *, const void *, const csep_gradients *, int)
     int64_t csep_scratch_bytes(const csep_plan *, const csep_input *, int)
     int64_t csep_plan_bytes(const csep_plan *)
     void csep_plan_destroy(csep_plan *)

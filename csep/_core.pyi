@@ -48,6 +48,28 @@ def convolve(
     shared_kernel: Any = False,
     groups: Any = 1,
 ) -> _Array: ...
+def differentiate(
+    kind: int,
+    rank: int,
+    dy: Any,
+    x: Any,
+    dw: Any,
+    matrix: Any,
+    depthwise_bias: Any,
+    bias: Any,
+    residual: Any,
+    strides: Any,
+    padding: Any,
+    dilations: Any,
+    depthwise_activation: Any,
+    activation: Any,
+    data_format: Any,
+    wanted: Any,
+    out: Any,
+    num_threads: Any,
+    shared_kernel: Any = False,
+    groups: Any = 1,
+) -> dict[str, _Array]: ...
 
 @final
 class Weights: ...

@@ -3,9 +3,10 @@
 """The only file that touches C: arguments in, plans, calls, probes.
 
 A call goes one way.  ``_arguments.pxi`` turns what the user wrote into C's numbers, `plain` makes
-plain arrays, `read_weights` fills in what the weights say, C resolves the sizes, `check_residual`
-and `check_out` look at the other arrays, C runs.  `convolve` does all of it for the functional API;
-a `Plan` keeps what an operator's arguments fix, with weights packed for each number of channels.
+plain arrays, `read_weights` fills in what the weights say, C resolves the sizes,
+`check_like_result` and `check_out` look at the other arrays, C runs.  `convolve` does all of it
+for the functional API; a `Plan` keeps what an operator's arguments fix, with weights packed for
+each number of channels.
 
 All arguments are converted before the first size is read: a conversion may run the caller's code,
 which may change any array.  From there to the call of C no Python code runs.
@@ -783,19 +784,19 @@ cdef inline bint can_be_out(object out, object x, int rank, const cnp.npy_intp *
             and has_dims(out, rank, dims))
 
 
-cdef int check_residual(Convolution *c, residual, x, const cnp.npy_intp *dims) except -1:
-    """That a plain residual has x's dtype and the result's sizes."""
-    if residual is None:
+cdef int check_like_result(Convolution *c, array, x, const cnp.npy_intp *dims, str name) except -1:
+    """That a plain array, if there is one, has x's dtype and the result's sizes."""
+    if array is None:
         return 0
-    if cnp.PyArray_TYPE(<cnp.ndarray>residual) != cnp.PyArray_TYPE(<cnp.ndarray>x):
-        raise TypeError(f"residual: expected dtype {x.dtype} of x, got {residual.dtype}")
-    if not has_dims(residual, c.rank, dims):
+    if cnp.PyArray_TYPE(<cnp.ndarray>array) != cnp.PyArray_TYPE(<cnp.ndarray>x):
+        raise TypeError(f"{name}: expected dtype {x.dtype} of x, got {array.dtype}")
+    if not has_dims(array, c.rank, dims):
         raise ValueError(
-            f"residual: expected shape {tuple_of(dims, c.rank)} of the result, "
-            f"got {residual.shape}"
+            f"{name}: expected shape {tuple_of(dims, c.rank)} of the result, "
+            f"got {array.shape}"
         )
-    if not is_plain(residual, c.rank):
-        refuse_changed("residual")
+    if not is_plain(array, c.rank):
+        refuse_changed(name)
     return 0
 
 
@@ -866,7 +867,7 @@ def convolve(int kind, int rank, x, dw, matrix, depthwise_bias, bias, residual, 
     if status != CSEP_OK:
         refuse_sizes(&c, &c.desc, &c.input, status)
     output_dims(&geometry, rank, c.desc.out_channels, dims)
-    check_residual(&c, residual_plain, x_plain, dims)
+    check_like_result(&c, residual_plain, x_plain, dims, "residual")
     if out is None:
         out = empty_like(x_plain, rank, dims)
     else:
@@ -1039,7 +1040,7 @@ cdef class Plan:
             self.describe(channels, tuple_of(x_dims, rank), "x", &desc)
             refuse_sizes(&self.c, &desc, &sizes, status)
         output_dims(&geometry, rank, desc.out_channels, dims)
-        check_residual(&self.c, residual_plain, x_plain, dims)
+        check_like_result(&self.c, residual_plain, x_plain, dims, "residual")
         if out is None:
             out = empty_like(x_plain, rank, dims)
         else:
@@ -1050,7 +1051,7 @@ cdef class Plan:
             packed = self.pack_for(&desc)
             if not is_plain(x_plain, rank) or not has_dims(x_plain, rank, x_dims):
                 refuse_changed("x")
-            check_residual(&self.c, residual_plain, x_plain, dims)
+            check_like_result(&self.c, residual_plain, x_plain, dims, "residual")
             check_out(&self.c, out, x_plain, dims)
         cdef const void *x_data = data_of(x_plain)
         cdef const void *residual_data = data_of(residual_plain)
@@ -1190,4 +1191,5 @@ cdef class Plan:
         return len(self.others)
 
 
+include "_backward.pxi"
 include "_network.pxi"

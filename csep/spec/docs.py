@@ -79,6 +79,15 @@ out : ndarray, optional
     inputs.
 num_threads : int, optional
     At most this many threads; default `csep.get_num_threads`.""",
+    "backward": """residual : array_like, optional
+    As in the forward pass; of the result's shape.
+wrt : iterable of str, optional
+    Which gradients to compute, by the names of the arguments; default: all that there are.
+out : dict of ndarray or Gradients, optional
+    Where to write them: an array of the exact shape and dtype for each, C-contiguous, writable,
+    apart from the inputs.
+num_threads : int, optional
+    At most this many threads; default `csep.get_num_threads`.""",
     "returns": """ndarray
     Of x's dtype and layout, ``(N, H', W', CO)`` for NHWC; ``out`` if it was given.  Half
     precision is summed in float32 and rounded once.  The same bits for any number of threads
@@ -90,6 +99,11 @@ ValueError
     "raises_memory": """MemoryError
     If there is no memory for the result or for scratch.""",
 }
+
+# Where padding holds zeros only, there is no mode.
+for _name in ("slide", "slide_1d"):
+    _before, _rest = _PARTS[_name].split("mode : str\n")
+    _PARTS[_name.replace("slide", "slide_zeros")] = _before + _rest[_rest.index("dilations :") :]
 
 
 def document(target: T) -> T:

@@ -249,6 +249,23 @@ csep_status csep_convolve_resolved(const csep_conv_desc *desc, const csep_geomet
                                    const csep_weights *weights, const void *x, const void *residual,
                                    void *y, int num_threads);
 
+/* Where the gradients of a loss are to be written, with respect to what csep_convolve was given;
+ * what is NULL is not computed.  Each is like its array: x like x, residual like y, the others like
+ * those of csep_weights. */
+typedef struct csep_gradients {
+    void *x, *residual;
+    void *dw, *dw_bias, *pw, *w, *bias;
+} csep_gradients;
+
+/* The backward pass of csep_convolve: from dy, the loss's gradient with respect to y, to those that
+ * are asked for.  x and residual are those of the forward pass; what it had between its stages is
+ * computed again.  Arrays are NHWC in the descriptor's dtype, padding holds zeros; no gradient may
+ * overlap another array.  An activation's derivative where it bends is TensorFlow's: 0 at the ends
+ * of a range.  The same bits for any num_threads. */
+csep_status csep_backward(const csep_conv_desc *desc, const csep_input *input,
+                          const csep_weights *weights, const void *x, const void *residual,
+                          const void *dy, const csep_gradients *gradients, int num_threads);
+
 /* Scratch bytes that one thread of csep_execute will use for this input; 0 for a bad one. */
 int64_t csep_scratch_bytes(const csep_plan *plan, const csep_input *input, int num_threads);
 

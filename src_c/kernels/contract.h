@@ -161,6 +161,59 @@ typedef struct csep_softmax_job {
     void *y;
 } csep_softmax_job;
 
+/* ds[pixel][c] = dy[pixel][c] * the derivative of the activation at sum[pixel][c]; where that bends
+ * it is what TensorFlow's is: 0 at the ends of a range, as below 0 at 0.  ds may be sum or dy. */
+typedef struct csep_activation_gradient_job {
+    int64_t pixels, channels; /* >= 1 */
+    const void *sum;          /* what the activation was applied to */
+    const void *dy;
+    void *ds;
+    int64_t sum_step, dy_step, ds_step; /* between pixels */
+    csep_activation activation;
+    const void *slopes; /* CSEP_PRELU: padded to whole vectors */
+} csep_activation_gradient_job;
+
+/* to[pixel / vl][k][pixel % vl] = from[k / vl][pixel][k % vl]; pixels past the last are 0. */
+typedef struct csep_transpose_job {
+    int64_t blocks, pixels; /* >= 1; of vl channels, all of whose lanes are there */
+    const void *from;
+    int64_t from_step; /* between blocks of channels */
+    void *to;
+    int64_t to_step; /* between blocks of pixels: blocks * vl * vl or more */
+} csep_transpose_job;
+
+/* The gradient of depthwise weights: dw[di][dj][k] += the sum over lines, each by itself, and
+ * pixels of x under that tap, of channel k / multiplier, times du[line][pixel][k]. */
+typedef struct csep_tap_gradient_job {
+    const csep_line *line;
+    int64_t lines;                     /* >= 1 */
+    int64_t row_step, col_step, width; /* of x; these and the next as csep_stage_job's */
+    int64_t first_col, stride, dilation, taps;
+    int64_t multiplier; /* >= 1 */
+    const int32_t *lane;
+    int64_t channels; /* of du and dw, from 0 on */
+    int64_t pixels;
+    const void *du;
+    int64_t du_pixel, du_line; /* between pixels, between lines */
+    void *dw;
+    int64_t dw_step; /* between taps */
+} csep_tap_gradient_job;
+
+/* One output pixel that an input pixel is under, and the weights of the tap that it is under; NULL
+ * for 1. */
+typedef struct csep_term {
+    const void *du, *w;
+} csep_term;
+
+/* The gradient of one input pixel: dx[c] = the sum over the terms of du[c] * w[c], one after the
+ * other. */
+typedef struct csep_input_gradient_job {
+    const csep_term *term;
+    int64_t terms;    /* >= 0 */
+    int64_t channels; /* >= 1 */
+    void *dx;
+} csep_input_gradient_job;
+
 /* A run of pixels between an array of any dtype and layout ("outside": the caller's) and rows of
  * real ("inside": scratch).  load_staged converts inwards, store_staged outwards; a value is
  * rounded to nearest, ties to even. */
@@ -193,6 +246,10 @@ typedef struct csep_kernels {
     void (*elementwise)(const csep_elementwise_job *job);
     void (*combine)(const csep_combine_job *job);
     void (*softmax)(const csep_softmax_job *job);
+    void (*activation_gradient)(const csep_activation_gradient_job *job);
+    void (*transpose)(const csep_transpose_job *job);
+    void (*tap_gradient)(const csep_tap_gradient_job *job);
+    void (*input_gradient)(const csep_input_gradient_job *job);
     void (*load_staged)(const csep_convert_job *job, const void *outside, void *inside);
     void (*store_staged)(const csep_convert_job *job, const void *inside, void *outside);
     /* Copies rows x columns, from_step apart, into a panel: rows of whole vectors, the lanes past

@@ -2,6 +2,9 @@
  * for each file of isa/ that CSEP_VOCABULARY names, with the compiler's flags for its instructions.
  */
 #include "isa/vocabulary.h"
+#include "kernels/backward/activation.inc.h"
+#include "kernels/backward/depthwise.inc.h"
+#include "kernels/backward/transpose.inc.h"
 #include "kernels/contract.h"
 #include "kernels/dispatch.h"
 #include "kernels/forward/combine.inc.h"
@@ -36,6 +39,10 @@ const csep_kernels KERNELS = {
     .elementwise = elementwise,
     .combine = combine,
     .softmax = softmax,
+    .activation_gradient = activation_gradient,
+    .transpose = transpose,
+    .tap_gradient = tap_gradient,
+    .input_gradient = input_gradient,
     .load_staged = load_staged,
     .store_staged = store_staged,
     .pack_panel = pack_panel,

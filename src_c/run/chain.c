@@ -4,7 +4,7 @@
 
 #include "plan/arith.h"
 #include "plan/sizes.h"
-#include "run/tile.h"
+#include "run/rows.h"
 #include "system/caches.h"
 
 /* Rows of the second's output, and the rows of what lies between that they see, of which `kept` are
@@ -13,21 +13,6 @@ typedef struct band {
     int64_t row, row_end;
     int64_t from, from_end, kept;
 } band;
-
-/* The same convolution for these output rows of one image. */
-static csep_geometry geometry_of(const csep_call *c, int64_t row, int64_t row_end)
-{
-    csep_geometry g = *c->geometry;
-    const int64_t from = csep_first_input_row(c, row), end = csep_end_input_row(c, row_end - 1);
-    const int64_t top = row * g.rows.step - g.input.pad_top;
-    const int64_t reach = (row_end - 1 - row) * g.rows.step + csep_reach_h(&c->plan->desc);
-    g.input.batch = 1;
-    g.input.height = g.rows.size = end - from;
-    g.input.pad_top = g.rows.before = from - top;
-    g.input.pad_bottom = top + reach - end;
-    g.out_h = row_end - row;
-    return g;
-}
 
 /* Moves on to the next band of a strip, at first from none; whether there is one. */
 static int next_band(const csep_call *second, const csep_chain_cut *cut, int64_t strip, band *b)
@@ -50,21 +35,6 @@ static int64_t between_row(const csep_call *first)
     return first->geometry->out_w * first->plan->desc.out_channels;
 }
 
-/* Output rows of one image; c has the arrays of these rows. */
-static void run_rows(const csep_call *whole, int64_t row, int64_t row_end, int claim_c, csep_call c,
-                     char *scratch)
-{
-    const csep_geometry g = geometry_of(whole, row, row_end);
-    csep_schedule s;
-    csep_make_schedule(whole->plan, &g, 1, &s);
-    s.claim_c = claim_c;
-    c.plan = whole->plan;
-    c.geometry = &g;
-    c.schedule = &s;
-    for (int64_t job = 0; job < csep_jobs(&s); job++)
-        csep_run_job(&c, job, scratch);
-}
-
 static void run_first(const csep_chain *chain, int64_t image, int64_t row, int64_t row_end, char *y,
                       char *scratch)
 {
@@ -78,7 +48,7 @@ static void run_first(const csep_chain *chain, int64_t image, int64_t row, int64
         .residual = at_if(c->residual, first * between_row(c), size),
         .y = y,
     };
-    run_rows(c, row, row_end, 0, rows, scratch);
+    csep_run_rows(c, row, row_end, 0, rows, scratch);
 }
 
 static void run_second(const csep_chain *chain, int64_t image, const band *b, const char *x,
@@ -94,7 +64,7 @@ static void run_second(const csep_chain *chain, int64_t image, const band *b, co
         .y = at_mut(c->y, first, size),
         .y_step = c->y_step,
     };
-    run_rows(c, b->row, b->row_end, c->schedule->claim_c, rows, scratch);
+    csep_run_rows(c, b->row, b->row_end, c->schedule->claim_c, rows, scratch);
 }
 
 static void run_strip(void *argument, int64_t job, int thread)
@@ -144,14 +114,6 @@ static int64_t choose_strips(const csep_geometry *second, int64_t overlap, int n
     return wanted <= most ? wanted : most / num_threads * num_threads;
 }
 
-static int64_t scratch_of_rows(const csep_call *c, int64_t row, int64_t row_end)
-{
-    const csep_geometry g = geometry_of(c, row, row_end);
-    csep_schedule s;
-    csep_make_schedule(c->plan, &g, 1, &s);
-    return s.scratch_bytes;
-}
-
 /* The most that a band wants, beside what lies between. */
 static int64_t band_scratch(const csep_call *first, const csep_call *second,
                             const csep_chain_cut *cut)
@@ -161,9 +123,9 @@ static int64_t band_scratch(const csep_call *first, const csep_call *second,
         band b = {0};
         while (next_band(second, cut, strip, &b)) {
             const int64_t from = b.from + b.kept;
-            bytes = max64(bytes, scratch_of_rows(second, b.row, b.row_end));
+            bytes = max64(bytes, csep_scratch_of_rows(second, b.row, b.row_end));
             if (from < b.from_end)
-                bytes = max64(bytes, scratch_of_rows(first, from, b.from_end));
+                bytes = max64(bytes, csep_scratch_of_rows(first, from, b.from_end));
         }
     }
     return bytes;

@@ -8,8 +8,7 @@
 /* Rows that a kernel is given at once: more would not stay in L1 below a strip. */
 enum { LINES = 16 };
 
-/* The kernel rows of one output row that lie inside the image. */
-static csep_line line_of(const csep_call *c, const csep_source *source, int64_t row)
+csep_line csep_line_of(const csep_call *c, const csep_source *source, int64_t row)
 {
     const csep_conv_desc *d = &c->plan->desc;
     const int64_t height = c->geometry->input.height, dilation = d->dilation_h;
@@ -61,7 +60,7 @@ void csep_run_first_stage(const csep_call *c, const csep_tile *t, const csep_sou
     for (int64_t row = t->row; row < t->row_end; row += job->lines) {
         job->lines = min64(t->row_end - row, LINES);
         for (int64_t i = 0; i < job->lines; i++)
-            lines[i] = line_of(c, source, row + i);
+            lines[i] = csep_line_of(c, source, row + i);
         p->first_stage(job);
         job->ahead = NULL; /* once is enough */
         job->a = at_mut(job->a, job->lines * job->line_step, size);

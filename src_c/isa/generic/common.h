@@ -87,21 +87,21 @@ INLINE vindex v_index(const int32_t *p)
 }
 INLINE vec v_expand(vec v, vindex index)
 {
-    vec expanded;
+    vec expanded = v_zero();
     for (int i = 0; i < VL; i++)
         expanded[i] = v[index.lane[i]];
     return expanded;
 }
 INLINE vec v_interleave_low(vec a, vec b)
 {
-    vec v;
+    vec v = v_zero();
     for (int i = 0; i < VL; i++)
         v[i] = (i % 2 ? b : a)[i / 2];
     return v;
 }
 INLINE vec v_interleave_high(vec a, vec b)
 {
-    vec v;
+    vec v = v_zero();
     for (int i = 0; i < VL; i++)
         v[i] = (i % 2 ? b : a)[VL / 2 + i / 2];
     return v;

@@ -6,14 +6,6 @@
 #include "kernels/contract.h"
 #include "kernels/shared/activation.inc.h"
 
-/* e^x for x <= 0. */
-INLINE vec v_exp(vec x)
-{
-    const exponential e = v_exp_parts(v_lowest(x), v_zero());
-    const vec value = v_scale(v_const(1) + e.m, v_power(e.n));
-    return v_select(v_less(x, v_const(LOWEST_EXPONENT)), v_zero(), value);
-}
-
 static void softmax_pixel(const real *x, real *y, int64_t channels)
 {
     real largest = x[0];

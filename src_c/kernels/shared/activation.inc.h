@@ -43,6 +43,14 @@ INLINE exponential v_exp_parts(vec x, vec x_over)
 /* x no lower than where e^x vanishes, NaN kept. */
 INLINE vec v_lowest(vec x) { return v_max(v_const(LOWEST_EXPONENT), x); }
 
+/* e^x for x <= 0. */
+INLINE vec v_exp(vec x)
+{
+    const exponential e = v_exp_parts(v_lowest(x), v_zero());
+    const vec value = v_scale(v_const(1) + e.m, v_power(e.n));
+    return v_select(v_less(x, v_const(LOWEST_EXPONENT)), v_zero(), value);
+}
+
 /* e^x - 1 for x <= 0. */
 INLINE vec v_expm1(vec x)
 {
@@ -103,10 +111,10 @@ INLINE vec v_hard_sigmoid(vec x)
     return v_min(v_const(6), v_max(v_zero(), sum)) * v_const((real)(1.0 / 6));
 }
 
-/* x * Phi(x).  With t = |x| and u = (t - k) / (t + k): Phi(-t) = e^(-t^2 / 2) * f(u) / (1 + t), f
- * a polynomial; what t * t loses in rounding goes into the exponential.  Near 0, where this would
- * not know 1 / 2 exactly, Phi's Taylor series. */
-INLINE vec v_gelu(vec x)
+/* factor * Phi(x), Phi the normal distribution.  With t = |x| and u = (t - k) / (t + k):
+ * Phi(-t) = e^(-t^2 / 2) * f(u) / (1 + t), f a polynomial; what t * t loses in rounding goes into
+ * the exponential.  Near 0, where this would not know 1 / 2 exactly, Phi's Taylor series. */
+INLINE vec v_times_normal(vec factor, vec x)
 {
     const vec zero = v_zero(), one = v_const(1), half = v_const((real)-0.5);
     const vec t = v_min(v_const(-GELU_LOWEST), v_magnitude(x));
@@ -117,12 +125,14 @@ INLINE vec v_gelu(vec x)
     const vec f = v_polynomial(u, gelu_terms, GELU_TERMS);
     const vec tail = v_fma(e.m, f, f) / (one + t);
     const vpower power = v_power(e.n);
-    const vec below = v_scale(x * tail, power);
-    const vec above = x * (one - v_scale(tail, power));
+    const vec below = v_scale(factor * tail, power);
+    const vec above = factor * (one - v_scale(tail, power));
     const vec near = v_fma(x, v_polynomial(square, phi_terms, PHI_TERMS), v_const((real)0.5));
     const vec far = v_select(v_less(x, zero), below, above);
-    return v_vanish_below(x, GELU_LOWEST, v_select(v_less(t, one), x * near, far));
+    return v_select(v_less(t, one), factor * near, far);
 }
+
+INLINE vec v_gelu(vec x) { return v_vanish_below(x, GELU_LOWEST, v_times_normal(x, x)); }
 
 /* x * logistic(z), z = 2 sqrt(2 / pi) (x + 0.044715 x^3): z is needed to twice the precision where
  * the result is tiny. */

@@ -1,0 +1,575 @@
+"""The backward passes of the functional API: gradients from that of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from ..spec.arrays import Array, as_plain, refuse_out, shown
+from ..spec.docs import document
+from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
+
+_IMAGE, _SEQUENCE = 4, 3  # ranks of x
+_FIRST = {"NCHW", "CHANNELS_FIRST", "NCW", "NCL"}
+_AXES = {
+    (_IMAGE, False): ("N", "H", "W", "C"),
+    (_IMAGE, True): ("N", "C", "H", "W"),
+    (_SEQUENCE, False): ("N", "L", "C"),
+    (_SEQUENCE, True): ("N", "C", "L"),
+}
+
+
+class Gradients(NamedTuple):
+    """Gradients with respect to the arguments of a convolution, each like its argument.
+
+    None where there is no such argument, or its gradient was not asked for.
+
+    Examples
+    --------
+    >>> import csep
+    >>> csep.Gradients()._fields
+    ('x', 'dw', 'pw', 'bias', 'depthwise_bias', 'residual', 'w')
+    """
+
+    x: Array | None = None
+    dw: Array | None = None
+    pw: Array | None = None
+    bias: Array | None = None
+    depthwise_bias: Array | None = None
+    residual: Array | None = None
+    w: Array | None = None
+
+
+Out = Mapping[str, Array] | Gradients | None
+
+
+def _wanted(wrt: Iterable[str] | None, given: dict[str, Any]) -> list[str]:
+    """Return the names of the gradients that are asked for."""
+    there = [name for name, value in given.items() if value is not None]
+    if wrt is None:
+        return there
+    expected = f"wrt: expected some of {', '.join(there)}"
+    if isinstance(wrt, str) or not isinstance(wrt, Iterable):
+        raise TypeError(f'{expected}, such as ("{there[0]}",), got {shown(wrt)}')
+    names = list(wrt)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"{expected}, got {shown(name)}")
+        if name not in there:
+            reason = ", which was not given" if name in given else ""
+            raise ValueError(f"{expected}, got {shown(name)}{reason}")
+    return [name for name in there if name in names]
+
+
+def _named(out: Out, wanted: list[str]) -> dict[str, Any] | None:
+    """Return the arrays to write to by name."""
+    if out is None:
+        return None
+    if isinstance(out, Gradients):
+        out = {name: array for name, array in out._asdict().items() if array is not None}
+    if not isinstance(out, Mapping):
+        raise TypeError(f"out: expected a dict of arrays, or Gradients, got {shown(out)}")
+    if set(out) != set(wanted):
+        raise ValueError(f"out: expected arrays for {', '.join(wanted)}, got {', '.join(out)}")
+    return dict(out)
+
+
+def _of_pixels(value: Any, rank: int) -> Any:
+    """Return strides, dilations or padding without their entries for batch and channels."""
+    if isinstance(value, (tuple, list, np.ndarray)) and len(value) == rank and rank > 2:
+        return tuple(value)[2:] if rank == _IMAGE else tuple(value)[2]
+    return value
+
+
+class _Arrays:
+    """Images as C takes them: channels last, in the dtype that sums are held in."""
+
+    def __init__(self, rank: int, data_format: object) -> None:
+        self.rank = rank
+        self.first = isinstance(data_format, str) and data_format.upper() in _FIRST
+        self.converted = self.first
+
+    def inward(self, value: Any, name: str) -> Any:
+        if value is None:
+            return None
+        array = as_plain(value, name, _AXES[self.rank, self.first])
+        if array.dtype not in (np.float32, np.float64):
+            array, self.converted = array.astype(np.float32), True
+        return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if self.first else array
+
+    def outward(self, gradient: Array, like: Any, image: bool) -> Array:
+        if image and self.first:
+            gradient = np.moveaxis(gradient, -1, 1)
+        dtype = like.dtype if isinstance(like, np.ndarray) else gradient.dtype
+        return np.ascontiguousarray(gradient, dtype)
+
+
+def _run(
+    kind: int,
+    rank: int,
+    dy: Any,
+    given: dict[str, Any],
+    strides: Any,
+    padding: Any,
+    dilations: Any,
+    activations: tuple[Any, Any],
+    data_format: Any,
+    wrt: Iterable[str] | None,
+    out: Out,
+    num_threads: Any,
+    shared_kernel: Any = False,
+    groups: Any = 1,
+) -> Gradients:
+    """Return the gradients that are asked for; given: what they may be asked for of, by name."""
+    wanted = _wanted(wrt, given)
+    named = _named(out, wanted)
+    arrays = _Arrays(rank, data_format)
+    x, dy_inside = arrays.inward(given["x"], "x"), arrays.inward(dy, "dy")
+    residual = arrays.inward(given["residual"], "residual")
+    if arrays.first:
+        strides, dilations = _of_pixels(strides, rank), _of_pixels(dilations, rank)
+        padding, data_format = _of_pixels(padding, rank), "NHWC"
+    if arrays.converted and named is not None:
+        for name in wanted:
+            like = np.asarray(given[name])
+            refuse_out(named[name], like.shape, like.dtype)
+    found = _core.differentiate(
+        kind,
+        rank,
+        dy_inside,
+        x,
+        given.get("dw"),
+        given.get("w") if kind == _core.CONV else given.get("pw"),
+        given.get("depthwise_bias"),
+        given["bias"],
+        residual,
+        strides,
+        padding,
+        dilations,
+        *activations,
+        data_format,
+        wanted,
+        None if arrays.converted else named,
+        num_threads,
+        shared_kernel,
+        groups,
+    )
+    for name in wanted if arrays.converted else []:
+        image = name in ("x", "residual")
+        found[name] = arrays.outward(found[name], given[name], image)
+        if named is not None:
+            named[name][...] = found[name]
+            found[name] = named[name]
+    return Gradients(**found)
+
+
+@document
+def separable_conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    dw: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    depthwise_bias: ArrayLike | None = None,
+    depthwise_activation: Activation = None,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `separable_conv2d`: of a loss, from dy, its gradient with respect to the result.
+
+    With d the depthwise result and s what the activations are applied to::
+
+        ds = dy * activation'(s)                             also that of the residual
+        pw' = sum over pixels of d[m] * ds[k]                bias' = sum over pixels of ds
+        du = (sum over k of pw[m, k] * ds[k]) * depthwise_activation'(u)
+        dw'[di, dj, q, r] = sum over pixels of x[under tap di, dj, q] * du[q * M + r]
+        x'[pixel, q] = sum over r and the taps it is under of dw[tap, q, r] * du[q * M + r]
+
+    d, u and s are computed again, some rows at a time: nothing between x and dy is stored whole.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `separable_conv2d`.
+    {x}
+    {dw}
+    {pw}
+    {bias}
+    {slide_zeros}
+    {between}
+    {activation}
+    {backward}
+    {data_format}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.dw``, ``g.pw``, ``g.bias``, ``g.depthwise_bias``, ``g.residual``: each of the
+        shape and dtype of its argument, None where there is none or wrt does not name it.  A shared
+        kernel ``(kh, kw, 1, M)`` has one gradient of that shape.  The same bits for any number of
+        threads.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    separable_conv2d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, dw, pw = np.ones((1, 4, 4, 2), "f4"), np.ones((3, 3, 2, 1), "f4"), np.ones((2, 5), "f4")
+    >>> dy = np.ones((1, 4, 4, 5), "f4")
+    >>> g = csep.separable_conv2d_backward(dy, x, dw, pw, padding="SAME", wrt=("x", "pw"))
+    >>> g.x[0, :, :, 0]
+    array([[20., 30., 30., 20.],
+           [30., 45., 45., 30.],
+           [30., 45., 45., 30.],
+           [20., 30., 30., 20.]], dtype=float32)
+    >>> g.pw[0]
+    array([100., 100., 100., 100., 100.], dtype=float32)
+    """
+    given = {"x": x, "dw": dw, "pw": pw, "bias": bias, "depthwise_bias": depthwise_bias}
+    given["residual"] = residual
+    activations = (depthwise_activation, activation)
+    return _run(
+        _core.SEPARABLE, _IMAGE, dy, given, strides, padding, dilations, activations, data_format,
+        wrt, out, num_threads,
+    )  # fmt: skip
+
+
+@document
+def depthwise_conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    dw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    shared_kernel: bool = False,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `depthwise_conv2d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `depthwise_conv2d`.
+    {x}
+    {dw}
+    {dw_alone_bias}
+    {slide_zeros}
+    {activation}
+    {shared_kernel}
+    {backward}
+    {data_format}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.dw``, ``g.bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    depthwise_conv2d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, dw = np.ones((1, 3, 3, 2), "f4"), np.ones((2, 2, 2, 1), "f4")
+    >>> csep.depthwise_conv2d_backward(np.ones((1, 2, 2, 2), "f4"), x, dw).dw[:, :, 0, 0]
+    array([[4., 4.],
+           [4., 4.]], dtype=float32)
+    """
+    given = {"x": x, "dw": dw, "bias": bias, "residual": residual}
+    return _run(
+        _core.DEPTHWISE, _IMAGE, dy, given, strides, padding, dilations, (None, activation),
+        data_format, wrt, out, num_threads, shared_kernel,
+    )  # fmt: skip
+
+
+@document
+def pointwise_conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `pointwise_conv2d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `pointwise_conv2d`.
+    {x}
+    {pw_alone}
+    {bias}
+    {activation}
+    {backward}
+    {data_format}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.pw``, ``g.bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    pointwise_conv2d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, pw = np.ones((1, 2, 2, 3), "f4"), np.ones((3, 2), "f4")
+    >>> csep.pointwise_conv2d_backward(np.ones((1, 2, 2, 2), "f4"), x, pw, wrt=["pw"]).pw
+    array([[4., 4.],
+           [4., 4.],
+           [4., 4.]], dtype=float32)
+    """
+    given = {"x": x, "pw": pw, "bias": bias, "residual": residual}
+    return _run(
+        _core.POINTWISE, _IMAGE, dy, given, 1, "VALID", 1, (None, activation), data_format, wrt,
+        out, num_threads,
+    )  # fmt: skip
+
+
+@document
+def conv2d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    groups: Integer = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `conv2d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `conv2d`.
+    {x}
+    {w}
+    {bias}
+    {slide_zeros}
+    {groups}
+    {activation}
+    {backward}
+    {data_format}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.w``, ``g.bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    conv2d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, w, b = np.ones((1, 3, 3, 1), "f4"), np.ones((2, 2, 1, 1), "f4"), np.zeros(1, "f4")
+    >>> g = csep.conv2d_backward(np.ones((1, 2, 2, 1), "f4"), x, w, b)
+    >>> g.x[0, :, :, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]], dtype=float32)
+    >>> g.bias
+    array([4.], dtype=float32)
+    """
+    given = {"x": x, "w": w, "bias": bias, "residual": residual}
+    return _run(
+        _core.CONV, _IMAGE, dy, given, strides, padding, dilations, (None, activation), data_format,
+        wrt, out, num_threads, False, groups,
+    )  # fmt: skip
+
+
+@document
+def separable_conv1d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    dw: ArrayLike,
+    pw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    depthwise_bias: ArrayLike | None = None,
+    depthwise_activation: Activation = None,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `separable_conv1d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `separable_conv1d`.
+    x : (N, L, C) array_like
+        Sequences, of the dtypes of images.
+    dw : (k, C, M) array_like
+        Depthwise weights; ``(k, 1, M)``: one kernel for all channels.
+    pw : (1, C * M, CO) or (C * M, CO) array_like
+        Pointwise weights.
+    {bias}
+    {slide_zeros_1d}
+    {between}
+    {activation}
+    {backward}
+    {data_format_1d}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.dw``, ``g.pw``, ``g.bias``, ``g.depthwise_bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    separable_conv1d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, dw, pw = np.ones((1, 5, 2), "f4"), np.ones((3, 2, 1), "f4"), np.ones((2, 4), "f4")
+    >>> csep.separable_conv1d_backward(np.ones((1, 3, 4), "f4"), x, dw, pw).x[0, :, 0]
+    array([ 4.,  8., 12.,  8.,  4.], dtype=float32)
+    """
+    given = {"x": x, "dw": dw, "pw": pw, "bias": bias, "depthwise_bias": depthwise_bias}
+    given["residual"] = residual
+    activations = (depthwise_activation, activation)
+    return _run(
+        _core.SEPARABLE, _SEQUENCE, dy, given, strides, padding, dilations, activations,
+        data_format, wrt, out, num_threads,
+    )  # fmt: skip
+
+
+@document
+def depthwise_conv1d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    dw: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    shared_kernel: bool = False,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `depthwise_conv1d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `depthwise_conv1d`.
+    x : (N, L, C) array_like
+        Sequences, of the dtypes of images.
+    dw : (k, C, M) array_like
+        Depthwise weights; ``(k, 1, M)``: one kernel for all channels.
+    {dw_alone_bias}
+    {slide_zeros_1d}
+    {activation}
+    {shared_kernel}
+    {backward}
+    {data_format_1d}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.dw``, ``g.bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    depthwise_conv1d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, dw = np.ones((1, 5, 2), "f4"), np.ones((3, 2, 1), "f4")
+    >>> csep.depthwise_conv1d_backward(np.ones((1, 3, 2), "f4"), x, dw).x[0, :, 0]
+    array([1., 2., 3., 2., 1.], dtype=float32)
+    """
+    given = {"x": x, "dw": dw, "bias": bias, "residual": residual}
+    return _run(
+        _core.DEPTHWISE, _SEQUENCE, dy, given, strides, padding, dilations, (None, activation),
+        data_format, wrt, out, num_threads, shared_kernel,
+    )  # fmt: skip

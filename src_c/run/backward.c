@@ -1,0 +1,236 @@
+#include "run/backward.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "plan/arith.h"
+#include "plan/sizes.h"
+#include "run/backward_strip.h"
+#include "run/rows.h"
+
+/* Of a strip's gradient of the first stage's result: half of the smallest L2 there is, whatever
+ * this one's, as the bits depend on it. */
+enum { STRIP_BYTES = 256 << 10 };
+/* Parts have sums of their own: no more of them than this, nor bytes of their sums. */
+enum { MOST_PARTS = 16, MOST_SUM_BYTES = 64 << 20 };
+enum { JOB_NUMBERS = 8192 };
+
+static int64_t elements_of_pixel(const csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    return max64(p->depth * p->groups, p->desc.out_channels);
+}
+
+/* Rows of a strip: as many as lie in L2 with those around them, but some strips for each thread. */
+static void cut_images(csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    const csep_geometry *g = b->geometry;
+    const int64_t row = g->out_w * elements_of_pixel(b) * p->kernels->size;
+    const int64_t around = max64(csep_reach_h(&p->desc) - p->desc.stride_h, 0);
+    const int64_t small = max64(2 * around, 1), batch = g->input.batch;
+    int64_t rows = max64(STRIP_BYTES / row - around, small);
+    rows = min64(rows, max64(ceil_div(batch * g->out_h, MOST_PARTS), small));
+    b->strips_of_image = ceil_div(g->out_h, min64(rows, g->out_h));
+    b->strips = b->strips_of_image * batch;
+}
+
+/* What is to be summed, and in how many parts. */
+static void lay_out_sums(csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    const csep_conv_desc *d = &p->desc;
+    const csep_gradients *g = &b->gradients;
+    const int64_t taps = d->kernel_h * d->kernel_w, alone = d->kind == CSEP_DEPTHWISE;
+    const int has_dw = d->kind != CSEP_CONV;
+    b->sum[CSEP_SUM_DW] = (csep_gradient_sum){taps * p->depth, 0, has_dw ? g->dw : NULL};
+    b->sum[CSEP_SUM_DW_BIAS] =
+        (csep_gradient_sum){p->depth, 0, d->kind == CSEP_SEPARABLE ? g->dw_bias : NULL};
+    b->sum[CSEP_SUM_MATRIX] = (csep_gradient_sum){p->depth * d->out_channels, 0,
+                                                  alone                  ? NULL
+                                                  : d->kind == CSEP_CONV ? g->w
+                                                                         : g->pw};
+    b->sum[CSEP_SUM_BIAS] = (csep_gradient_sum){d->out_channels, 0, g->bias};
+    int64_t at = 0;
+    for (int i = 0; i < CSEP_GRADIENT_SUMS; i++) {
+        b->sum[i].at = at;
+        at += b->sum[i].to ? round_up(b->sum[i].count, p->kernels->vl) : 0;
+    }
+    b->part_elements = round_up(at, 64);
+    const int64_t bytes = max64(b->part_elements * p->kernels->size, 1);
+    const int64_t most = at ? max64(min64(MOST_PARTS, MOST_SUM_BYTES / bytes), 1) : b->strips;
+    b->parts = min64(b->strips, most);
+    b->sums_bytes = at ? bytes * b->parts : 0;
+}
+
+/* The geometry of the convolution that is the gradient of x; whether each of its rows sees one. */
+static int find_turned(csep_backward_pass *b)
+{
+    const csep_plan *turned = b->plan->turned;
+    const csep_geometry *g = b->geometry;
+    if (!turned || !b->gradients.x)
+        return 0;
+    const int64_t reach_h = csep_reach_h(&turned->desc), reach_w = csep_reach_w(&turned->desc);
+    csep_input in = {.dtype = turned->desc.dtype,
+                     .batch = g->input.batch,
+                     .height = g->out_h,
+                     .width = g->out_w,
+                     .pad_top = reach_h - 1 - g->input.pad_top,
+                     .pad_left = reach_w - 1 - g->input.pad_left};
+    in.pad_bottom = g->input.height - g->out_h + reach_h - 1 - in.pad_top;
+    in.pad_right = g->input.width - g->out_w + reach_w - 1 - in.pad_left;
+    const int fits = in.pad_top >= 0 && in.pad_left >= 0 && in.pad_bottom >= 0 && in.pad_right >= 0;
+    /* Rows of x that only padding or nothing sees are left to the other way. */
+    return fits && csep_resolve_sizes(&turned->desc, &in, &b->turned) == CSEP_OK &&
+           b->turned.out_h == g->input.height && b->turned.out_w == g->input.width &&
+           g->input.height - 1 - in.pad_top < g->out_h;
+}
+
+/* The most that a strip's convolutions want. */
+static int64_t convolution_scratch(const csep_backward_pass *b, int64_t *most_rows)
+{
+    const csep_plan *p = b->plan->forward, *back = b->plan->back;
+    const csep_geometry *g = b->geometry;
+    int64_t bytes = 0;
+    *most_rows = 0;
+    for (int64_t i = 0; i < b->strips_of_image; i++) {
+        const csep_strip s = csep_find_strip(b, i);
+        const int64_t rows = s.to - s.from;
+        *most_rows = max64(*most_rows, rows);
+        const csep_call sums = {.plan = &b->plan->sums, .geometry = g};
+        if (p->desc.activation.kind != CSEP_LINEAR)
+            bytes = max64(bytes, csep_scratch_of_rows(&sums, s.from, s.to));
+        const csep_geometry pixels = {
+            .input = {.dtype = p->desc.dtype, .batch = 1, .height = rows, .width = g->out_w},
+            .out_h = rows,
+            .out_w = g->out_w,
+            .rows = {rows, 0, 1},
+            .columns = {g->out_w, 0, 1}};
+        const csep_call product = {.plan = back, .geometry = &pixels};
+        if (back && b->needs_stage)
+            bytes = max64(bytes, csep_scratch_of_rows(&product, 0, rows));
+        const csep_call turned = {.plan = b->plan->turned, .geometry = &b->turned};
+        if (b->use_turned && s.in_row < s.in_end)
+            bytes = max64(bytes, csep_scratch_of_rows(&turned, s.in_row, s.in_end));
+    }
+    return bytes;
+}
+
+/* The next piece of scratch, of so many numbers. */
+static int64_t piece(int64_t *at, int64_t numbers, int size)
+{
+    const int64_t begin = *at;
+    *at += round_up(numbers * size, CSEP_TASK_ALIGNMENT);
+    return begin;
+}
+
+static void lay_out_scratch(csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    const csep_conv_desc *d = &p->desc;
+    const int size = p->kernels->size;
+    const int64_t vl = p->kernels->vl, out_w = b->geometry->out_w, co = d->out_channels;
+    const int64_t depth = round_up(p->depth, vl);
+    int64_t rows, at = 0;
+    const int64_t tile = convolution_scratch(b, &rows);
+    const int64_t pixels =
+        min64(max64(CSEP_GRADIENT_PIXELS / out_w, 1) * out_w, 2 * CSEP_GRADIENT_PIXELS);
+    const int64_t between = d->depthwise_activation.kind == CSEP_LINEAR ? 0 : rows * out_w;
+    b->ds_at = piece(&at, d->activation.kind == CSEP_LINEAR ? 0 : rows * out_w * co, size);
+    b->du_at = piece(&at, b->plan->back ? rows * out_w * p->depth * p->groups : 0, size);
+    b->between_at = piece(&at, max64(between * p->depth, pixels * depth), size);
+    b->rows_at = piece(&at, round_up(pixels, vl) * depth, size);
+    b->columns_at =
+        piece(&at, max64(pixels * round_up(p->group_columns, vl), max64(depth, co)), size);
+    b->terms_at = piece(&at, d->kernel_h * d->kernel_w * (int64_t)sizeof(csep_term), 1);
+    b->tile_at = piece(&at, tile, 1);
+    b->scratch_step = at;
+}
+
+void csep_prepare_backward(csep_backward_pass *b)
+{
+    const csep_gradients *g = &b->gradients;
+    const int conv = b->plan->forward->desc.kind == CSEP_CONV;
+    cut_images(b);
+    lay_out_sums(b);
+    b->use_turned = find_turned(b);
+    b->needs_stage = (!conv && (g->dw || g->dw_bias)) || (g->x && !(conv && b->use_turned));
+    lay_out_scratch(b);
+}
+
+/* The strips of a part, one after the other. */
+static void run_part(void *context, int64_t part, int thread)
+{
+    const csep_backward_pass *b = context;
+    const int64_t bytes = b->part_elements * b->plan->forward->kernels->size;
+    char *sums = b->sums_bytes ? b->sums + part * bytes : NULL;
+    char *scratch = b->scratch + thread * b->scratch_step;
+    if (sums)
+        memset(sums, 0, (size_t)bytes);
+    for (int64_t i = share(b->strips, part, b->parts); i < share(b->strips, part + 1, b->parts);
+         i++)
+        csep_run_strip(b, i, sums, scratch);
+}
+
+/* Numbers of one gradient: the parts' sums, added to the first's in order. */
+static void add_parts(const csep_backward_pass *b, int sum, int64_t job)
+{
+    const csep_plan *p = b->plan->forward;
+    const int size = p->kernels->size;
+    const csep_gradient_sum *s = &b->sum[sum];
+    const int64_t first = job * JOB_NUMBERS, count = min64(s->count - first, JOB_NUMBERS);
+    void *total = at_mut(b->sums, s->at + first, size);
+    for (int64_t part = 1; part < b->parts; part++) {
+        const csep_elementwise_job add = {
+            .pixels = 1,
+            .channels = count,
+            .sources = 2,
+            .x = {total, at(b->sums, part * b->part_elements + s->at + first, size)},
+            .y = total,
+        };
+        p->kernels->elementwise(&add);
+    }
+    if (sum != CSEP_SUM_DW || !p->desc.shared_kernel)
+        memcpy(at_mut(s->to, first, size), total, (size_t)(count * size));
+}
+
+static void add_dw(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 0, job); }
+static void add_dw_bias(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 1, job); }
+static void add_matrix(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 2, job); }
+static void add_bias(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 3, job); }
+
+/* A kernel that all channels share has the sum of their gradients. */
+static void fold_channels(void *context, int64_t tap, int thread)
+{
+    (void)thread;
+    const csep_backward_pass *b = context;
+    const csep_plan *p = b->plan->forward;
+    const int size = p->kernels->size;
+    const int64_t m = p->desc.channel_multiplier;
+    const char *sums = at(b->sums, b->sum[CSEP_SUM_DW].at + tap * p->depth, size);
+    for (int64_t i = 0; i < m; i++) {
+        float f32 = 0;
+        double f64 = 0;
+        for (int64_t q = 0; q < p->desc.in_channels; q++)
+            if (size == sizeof(float))
+                f32 += ((const float *)(const void *)sums)[q * m + i];
+            else
+                f64 += ((const double *)(const void *)sums)[q * m + i];
+        memcpy(at_mut(b->sum[CSEP_SUM_DW].to, tap * m + i, size),
+               size == sizeof(float) ? (void *)&f32 : &f64, (size_t)size);
+    }
+}
+
+int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
+{
+    static const csep_job_fn add[CSEP_GRADIENT_SUMS] = {add_dw, add_dw_bias, add_matrix, add_bias};
+    const csep_conv_desc *d = &b->plan->forward->desc;
+    int count = 0;
+    tasks[count++] = (csep_task){b->parts, run_part, b};
+    for (int i = 0; i < CSEP_GRADIENT_SUMS; i++)
+        if (b->sum[i].to)
+            tasks[count++] = (csep_task){ceil_div(b->sum[i].count, JOB_NUMBERS), add[i], b};
+    if (b->sum[CSEP_SUM_DW].to && d->shared_kernel)
+        tasks[count++] = (csep_task){d->kernel_h * d->kernel_w, fold_channels, b};
+    return count;
+}

@@ -1,0 +1,23 @@
+/* What one strip of a backward pass computes. */
+#ifndef CSEP_RUN_BACKWARD_STRIP_H
+#define CSEP_RUN_BACKWARD_STRIP_H
+
+#include "run/backward.h"
+
+/* Pixels of a product that is a gradient of weights: its operands then lie in L2. */
+enum { CSEP_GRADIENT_PIXELS = 192 };
+
+/* Rows of one image: its own of the output and of x, and those of the output that it computes. */
+typedef struct csep_strip {
+    int64_t image;
+    int64_t row, row_end;
+    int64_t in_row, in_end;
+    int64_t from, to;
+} csep_strip;
+
+csep_strip csep_find_strip(const csep_backward_pass *backward, int64_t index);
+
+/* Adds to a part's sums and writes its rows of x's and the residual's gradient. */
+void csep_run_strip(const csep_backward_pass *backward, int64_t index, void *sums, char *scratch);
+
+#endif

@@ -1,0 +1,55 @@
+#include "run/differentiate.h"
+
+#include <stdlib.h>
+
+#include "plan/arith.h"
+#include "plan/schedule.h"
+#include "run/backward.h"
+#include "system/thread_budget.h"
+#include "system/thread_team.h"
+
+/* Multiply-adds of the pass: about three times those of the forward pass. */
+static double work_of(const csep_backward_pass *b)
+{
+    csep_schedule forward;
+    csep_make_schedule(b->plan->forward, b->geometry, 1, &forward);
+    return 3 * forward.work;
+}
+
+static csep_status run(csep_backward_pass *b, int threads)
+{
+    csep_task tasks[CSEP_BACKWARD_TASKS];
+    const int count = csep_backward_tasks(b, tasks);
+    const int64_t scratch_at = round_up(b->sums_bytes, CSEP_TASK_ALIGNMENT);
+    const int64_t tasks_at = scratch_at + b->scratch_step * threads;
+    const int64_t bytes = tasks_at + csep_task_bytes(count, threads);
+    char *memory = aligned_alloc(CSEP_TASK_ALIGNMENT, (size_t)round_up(bytes, CSEP_TASK_ALIGNMENT));
+    if (!memory)
+        return CSEP_NO_MEMORY;
+    b->sums = memory;
+    b->scratch = memory + scratch_at;
+    csep_run_tasks(tasks, count, threads, memory + tasks_at);
+    free(memory);
+    return CSEP_OK;
+}
+
+csep_status csep_run_backward(const csep_gradient_plan *plan, const csep_geometry *geometry,
+                              const void *x, const void *residual, const void *dy,
+                              const csep_gradients *gradients, int num_threads)
+{
+    csep_backward_pass b = {.plan = plan,
+                            .geometry = geometry,
+                            .x = x,
+                            .residual = residual,
+                            .dy = dy,
+                            .gradients = *gradients};
+    csep_prepare_backward(&b);
+    const int most = (int)min64(num_threads, b.parts);
+    const int worth = csep_calls_follow() ? most : csep_threads_worth_waking(work_of(&b), most);
+    const int threads = csep_budget_take(worth, num_threads);
+    const csep_status status = run(&b, threads);
+    csep_budget_return(threads);
+    if (most > 1)
+        csep_note_call();
+    return status;
+}

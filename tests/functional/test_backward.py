@@ -1,0 +1,292 @@
+"""Gradients against differences of the formulas in float64, on every instruction set.
+
+``CSEP_FUZZ_EXAMPLES=10000 python -m pytest tests/functional/test_backward.py`` runs for longer.
+"""
+
+import os
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from processes import output, run_python
+
+import csep
+
+EXAMPLES = int(os.environ.get("CSEP_FUZZ_EXAMPLES", "300"))
+fuzzed = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+ACTIVATIONS = [
+    None, "relu", "relu6", "leaky_relu", "elu", "sigmoid", "tanh", "silu", "hard_sigmoid",
+    "hard_silu", "gelu", "gelu_tanh", "selu", "mish", "softplus", ("relu", 1.5), ("elu", 0.3),
+]  # fmt: skip
+FORMULAS = {
+    "separable": (reference.separable_conv2d, csep.separable_conv2d_backward),
+    "depthwise": (reference.depthwise_conv2d, csep.depthwise_conv2d_backward),
+    "conv": (reference.conv2d, csep.conv2d_backward),
+}
+# Of differences: a larger one may step over the bend of an activation.
+STEPS = (1e-5, 1e-7)
+
+
+def draw_pair(draw, low, high):
+    return draw(st.integers(low, high)), draw(st.integers(low, high))
+
+
+@st.composite
+def layers(draw):
+    """A kind of layer, the arrays it is given, and its settings."""
+    kind = draw(st.sampled_from(sorted(FORMULAS)))
+    kernel, strides = draw_pair(draw, 1, 4), draw_pair(draw, 1, 3)
+    dilations, groups = draw_pair(draw, 1, 2), draw(st.integers(1, 3)) if kind == "conv" else 1
+    padding = draw(
+        st.one_of(
+            st.sampled_from(["SAME", "VALID"]),
+            st.tuples(*[st.tuples(*[st.integers(0, 4)] * 2)] * 2),
+        )
+    )
+    height, width, batch = (
+        draw(st.integers(1, 12)),
+        draw(st.integers(1, 12)),
+        draw(st.integers(1, 3)),
+    )
+    c, m, co = groups * draw(st.integers(1, 20)), draw(st.integers(1, 3)), draw(st.integers(1, 20))
+    if padding == "VALID" or isinstance(padding, tuple):
+        around = [(0, 0)] * 2 if padding == "VALID" else padding
+        for side, k, d, pads in zip((height, width), kernel, dilations, around, strict=True):
+            assume((k - 1) * d + 1 <= side + sum(pads))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    shared = kind != "conv" and draw(st.booleans()) and m % c != 0
+    arrays = {"x": rng.standard_normal((batch, height, width, c))}
+    if kind == "conv":
+        arrays["w"] = rng.standard_normal((*kernel, c // groups, groups * co))
+    else:
+        arrays["dw"] = rng.standard_normal((*kernel, 1 if shared else c, m))
+    if kind == "separable":
+        arrays["pw"] = rng.standard_normal((c * m, co))
+        if draw(st.booleans()):
+            arrays["depthwise_bias"] = rng.standard_normal(c * m)
+    outputs = {"separable": co, "depthwise": c * m, "conv": groups * co}[kind]
+    if draw(st.booleans()):
+        arrays["bias"] = rng.standard_normal(outputs)
+    said = {"strides": strides, "padding": padding, "dilations": dilations}
+    said["activation"] = draw(st.sampled_from(ACTIVATIONS))
+    if kind == "separable":
+        said["depthwise_activation"] = draw(st.sampled_from(ACTIVATIONS))
+    if kind == "conv":
+        said["groups"] = groups
+    return kind, arrays, said, rng, draw(st.booleans())
+
+
+def formula(kind, arrays, said):
+    """Return the result in float64; a shared kernel is written out for each channel."""
+    arrays = dict(arrays)
+    if "dw" in arrays and arrays["dw"].shape[2] == 1:
+        arrays["dw"] = np.repeat(arrays["dw"], arrays["x"].shape[3], 2)
+    return FORMULAS[kind][0](**arrays, **said)
+
+
+def gradients(kind, dy, arrays, said, **more):
+    """Return what csep computes, by name."""
+    found = FORMULAS[kind][1](dy, **arrays, **said, **more)
+    return {name: array for name, array in found._asdict().items() if array is not None}
+
+
+def check_differences(kind, arrays, said, dy, found, rng):
+    """Hold each gradient against the loss's difference along directions."""
+
+    def loss(name, step):
+        changed = arrays | {name: arrays[name] + step}
+        return float((formula(kind, changed, said) * dy).sum())
+
+    for name, gradient in found.items():
+        assert gradient.shape == arrays[name].shape
+        for _ in range(2):
+            direction = rng.standard_normal(gradient.shape)
+            got = float((gradient * direction).sum())
+            size = np.sqrt((gradient**2).sum()) + 1e-3 * np.abs(dy).sum()
+            errors = [
+                abs((loss(name, h * direction) - loss(name, -h * direction)) / (2 * h) - got)
+                for h in STEPS
+            ]
+            assert min(errors) <= 1e-5 * size, name
+
+
+@fuzzed
+@given(layer=layers())
+def test_gradients_are_differences_of_the_formula(layer):
+    kind, arrays, said, rng, with_residual = layer
+    shape = formula(kind, arrays, said).shape
+    dy = rng.standard_normal(shape)
+    if with_residual:
+        arrays["residual"] = rng.standard_normal(shape)
+    found = gradients(kind, dy, arrays, said)
+    assert set(found) == set(arrays)
+    check_differences(kind, arrays, said, dy, found, rng)
+    # The same bits for any number of threads, and for one gradient alone.
+    for threads in (1, 2, 3):
+        again = gradients(kind, dy, arrays, said, num_threads=threads)
+        for name, gradient in found.items():
+            np.testing.assert_array_equal(again[name], gradient)
+    for name in found:
+        (alone,) = gradients(kind, dy, arrays, said, wrt=[name]).values()
+        np.testing.assert_allclose(alone, found[name], rtol=1e-12, atol=1e-12)
+    # float32, against float64.
+    narrow = {name: array.astype("f4") for name, array in arrays.items()}
+    wide = gradients(
+        kind, dy.astype("f4").astype("f8"), {n: a.astype("f8") for n, a in narrow.items()}, said
+    )
+    for name, gradient in gradients(kind, dy.astype("f4"), narrow, said).items():
+        assert gradient.dtype == np.float32
+        assert np.abs(gradient - wide[name]).max() <= 1e-4 * (1 + np.abs(wide[name]).max())
+
+
+def check_all_activations():
+    """Every activation, in tiles with and without partial vectors, both ways to x's gradient."""
+    rng = np.random.default_rng(0)
+    for kind, names in (("separable", "dw pw bias"), ("depthwise", "dw bias"), ("conv", "w bias")):
+        for activation in ACTIVATIONS:
+            for strides, c, multiplier, filters in (((1, 1), 19, 1, 37), ((2, 1), 7, 3, 18)):
+                m = 1 if kind == "conv" else multiplier
+                co = c * m if kind == "depthwise" else filters
+                shapes = {"x": (2, 9, 8, c), "dw": (3, 3, c, m), "pw": (c * m, co), "bias": (co,)}
+                shapes["w"] = (3, 3, c, co)
+                arrays = {n: rng.standard_normal(shapes[n]) for n in ["x", *names.split()]}
+                said = {"strides": strides, "padding": "SAME", "dilations": (1, 1)}
+                said["activation"] = activation
+                if kind == "separable":
+                    said["depthwise_activation"] = activation
+                dy = rng.standard_normal(formula(kind, arrays, said).shape)
+                check_differences(kind, arrays, said, dy, gradients(kind, dy, arrays, said), rng)
+
+
+CODE = """
+import sys
+sys.path[:0] = {paths!r}
+import test_backward
+test_backward.check_all_activations()
+print("right")
+"""
+
+
+@pytest.mark.parametrize("isa", ["generic", "avx2", "avx512"])
+def test_on_every_instruction_set(isa):
+    if isa not in csep.show_config("dicts")["instruction sets available"]:
+        pytest.skip(f"this machine has no {isa}")
+    here = os.path.dirname(__file__)
+    code = CODE.format(paths=[here, os.path.dirname(here)])
+    assert output(run_python(code, CSEP_ISA=isa)).strip() == "right"
+
+
+def test_one_pixel_by_hand():
+    x, dw, pw = np.array([[[[3.0]]]]), np.array([[[[2.0]]]]), np.array([[5.0]])
+    g = csep.separable_conv2d_backward(np.array([[[[7.0]]]]), x, dw, pw, np.zeros(1))
+    assert [float(a.ravel()[0]) for a in (g.x, g.dw, g.pw, g.bias)] == [70, 105, 42, 7]
+
+
+def test_inputs_that_no_output_sees_have_no_gradient():
+    x, dw = np.ones((1, 7, 7, 3)), np.ones((2, 2, 3, 1))
+    g = csep.depthwise_conv2d_backward(np.ones((1, 2, 2, 3)), x, dw, strides=4)
+    seen = np.zeros((7, 7))
+    for i, j in ((0, 0), (0, 4), (4, 0), (4, 4)):
+        seen[i : i + 2, j : j + 2] = 1
+    np.testing.assert_array_equal(g.x[0, :, :, 1], seen)
+
+
+def test_a_kernel_larger_than_the_image():
+    rng = np.random.default_rng(0)
+    arrays = {"x": rng.standard_normal((1, 3, 2, 4)), "dw": rng.standard_normal((31, 31, 4, 1))}
+    said = {"strides": (1, 1), "padding": "SAME", "dilations": (1, 1), "activation": None}
+    dy = rng.standard_normal((1, 3, 2, 4))
+    found = gradients("depthwise", dy, arrays, said)
+    check_differences("depthwise", arrays, said, dy, found, rng)
+    assert np.count_nonzero(found["dw"].any((2, 3))) == 5 * 3  # the others see padding alone
+
+
+@pytest.mark.parametrize("form", ["NCHW", "float16", "1d"])
+def test_other_forms(form):
+    rng = np.random.default_rng(0)
+    x, dw, pw = (rng.standard_normal(s).astype("f4") for s in ((2, 9, 8, 6), (3, 3, 6, 2), (12, 5)))
+    dy, bias = rng.standard_normal((2, 5, 4, 5)).astype("f4"), np.ones(5, "f4")
+    said = {"strides": 2, "padding": "SAME", "activation": "silu"}
+    if form == "1d":
+        one = [x[:, 0], dw[0], pw, bias]
+        got = csep.separable_conv1d_backward(dy[:, 0], *one, **said)
+        images = csep.separable_conv2d_backward(
+            dy[:, :1], x[:, :1], dw[:1], pw, bias, (1, 2), "SAME", activation="silu"
+        )
+        np.testing.assert_array_equal(got.x, images.x[:, 0])
+        np.testing.assert_array_equal(got.dw, images.dw[0])
+        np.testing.assert_array_equal(got.pw, images.pw)
+        return
+    want = csep.separable_conv2d_backward(dy, x, dw, pw, bias, **said)
+    if form == "NCHW":
+        first = [np.ascontiguousarray(np.moveaxis(a, -1, 1)) for a in (dy, x)]
+        said |= {"strides": [1, 1, 2, 2], "data_format": "NCHW"}
+        got = csep.separable_conv2d_backward(*first, dw, pw, bias, **said)
+        np.testing.assert_array_equal(np.moveaxis(got.x, 1, -1), want.x)
+        np.testing.assert_array_equal(got.pw, want.pw)
+    else:
+        halves = [a.astype("f2") for a in (dy, x)]
+        got = csep.separable_conv2d_backward(*halves, dw, pw, bias, **said)
+        assert (got.x.dtype, got.dw.dtype) == (np.float16, np.float32)
+        np.testing.assert_allclose(got.x, want.x, atol=3e-2)
+        np.testing.assert_allclose(got.dw, want.dw, atol=2e-1)
+
+
+def test_out_is_written():
+    x, w, bias = np.ones((1, 5, 5, 2), "f4"), np.ones((3, 3, 2, 4), "f4"), np.ones(4, "f4")
+    dy = np.ones((1, 3, 3, 4), "f4")
+    out = {"w": np.empty_like(w), "bias": np.empty_like(bias)}
+    g = csep.conv2d_backward(dy, x, w, bias, wrt=("bias", "w"), out=out)
+    assert g.x is None
+    np.testing.assert_array_equal(out["w"], np.full(w.shape, 9, "f4"))
+    np.testing.assert_array_equal(g.bias, [9] * 4)
+    again = csep.conv2d_backward(dy, x, w, bias, wrt=("bias", "w"), out=g)
+    assert np.shares_memory(again.w, out["w"])
+
+
+def test_no_images_have_sums_of_nothing():
+    x, dw, pw = np.ones((0, 4, 4, 2)), np.ones((3, 3, 2, 1)), np.ones((2, 3))
+    g = csep.separable_conv2d_backward(np.ones((0, 2, 2, 3)), x, dw, pw)
+    assert g.x.shape == (0, 4, 4, 2)
+    assert not g.dw.any()
+    assert not g.pw.any()
+
+
+X, W, DY = np.ones((1, 4, 4, 2), "f4"), np.ones((3, 3, 2, 3), "f4"), np.ones((1, 2, 2, 3), "f4")
+BAD = [
+    ({"dy": DY[:, :1]}, ValueError, r"dy: expected shape \(1, 2, 2, 3\)"),
+    ({"dy": DY.astype("f8")}, TypeError, "dy: expected dtype float32"),
+    ({"dy": None}, TypeError, "dy"),
+    ({"x": X[0]}, ValueError, "x: expected rank 4"),
+    ({"wrt": "x"}, TypeError, r'wrt: expected some of x, w, such as \("x",\)'),
+    ({"wrt": [3]}, TypeError, "wrt: expected some of"),
+    ({"wrt": ["pw"]}, ValueError, "wrt: expected some of x, w"),
+    ({"wrt": ["bias"]}, ValueError, "which was not given"),
+    ({"out": np.ones(3)}, TypeError, "out: expected a dict"),
+    ({"out": {"x": np.empty_like(X)}}, ValueError, "out: expected arrays for x, w"),
+    (
+        {"out": {"x": np.empty((1, 4, 4, 3), "f4"), "w": np.empty_like(W)}},
+        ValueError,
+        "out: expected sh",
+    ),
+    ({"out": {"x": X, "w": np.empty_like(W)}}, ValueError, "out: x overlaps x"),
+    ({"num_threads": 0}, ValueError, "num_threads"),
+    ({"strides": 0}, ValueError, "strides"),
+    ({"activation": "sing"}, ValueError, "activation"),
+]
+
+
+@pytest.mark.parametrize(("changed", "error", "text"), BAD)
+def test_wrong_arguments_are_named(changed, error, text):
+    arguments = {"dy": DY, "x": X, "w": W} | changed
+    before = X.copy()
+    with pytest.raises(error, match=text):
+        csep.conv2d_backward(**arguments)
+    np.testing.assert_array_equal(X, before)
