@@ -12,6 +12,8 @@ def enliven(model, seed=0):
     """Give normalisations numbers as after training: signals neither vanish nor grow."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
+        if hasattr(layer, "layers"):
+            enliven(layer, seed)
         if type(layer).__name__ != "BatchNormalization":
             continue
         n = layer.moving_variance.shape[0]

@@ -1,7 +1,9 @@
 """Keras models as networks: whole applications and every layer, against Keras."""
 
 import os
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,26 +17,15 @@ with warnings.catch_warnings():
     keras = pytest.importorskip("keras", reason='needs pip install ".[parity]"')
     tf_keras = pytest.importorskip("tf_keras", reason='needs pip install ".[parity]"')
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from models import enliven
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 TOLERANCE = 2e-4
 PACKAGES = [keras, tf_keras]
 APPLICATIONS = ["MobileNet", "MobileNetV2", "MobileNetV3Large", "Xception", "EfficientNetB0"]
 APPLICATIONS += ["NASNetMobile"]
-
-
-def enliven(model):
-    """Normalisations as after training."""
-    rng = np.random.default_rng(0)
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            enliven(layer)
-        elif type(layer).__name__ == "BatchNormalization":
-            n = layer.moving_variance.shape[0]
-            weights = [rng.uniform(0.7, 1.1, n)] if layer.scale else []
-            weights += [rng.uniform(-0.2, 0.3, n)] if layer.center else []
-            layer.set_weights([*weights, rng.normal(0, 0.1, n), rng.uniform(0.5, 1.5, n)])
-    return model
 
 
 def check(model, *shapes, tolerance=TOLERANCE):
