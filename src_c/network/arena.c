@@ -184,23 +184,22 @@ static int64_t lay_out(layout *l, const int64_t *extra, int64_t *extra_at)
     return bytes;
 }
 
-int csep_place_values(const csep_network *n, const csep_shape *values, const int64_t *extra,
-                      csep_place *places, int64_t *extra_at, int64_t *arena_bytes)
+int csep_place_values(const csep_network *n, const csep_shape *values, const int *uses,
+                      const int64_t *extra, csep_place *places, int64_t *extra_at,
+                      int64_t *arena_bytes)
 {
     const size_t count = (size_t)csep_value_count(n), most = count + (size_t)n->steps;
     layout l = {.network = n, .values = values, .places = places};
-    int *uses = csep_count_uses(n);
     l.last_use = calloc(count, sizeof *l.last_use);
     l.part_of = calloc(count, sizeof *l.part_of);
     l.block_of = calloc(count, sizeof *l.block_of);
     l.blocks = calloc(most, sizeof *l.blocks);
     l.order = calloc(2 * most, sizeof(block *));
-    const int ok = uses && l.last_use && l.part_of && l.block_of && l.blocks && l.order;
+    const int ok = l.last_use && l.part_of && l.block_of && l.blocks && l.order;
     if (ok) {
         find_parts(&l, uses);
         *arena_bytes = lay_out(&l, extra, extra_at);
     }
-    free(uses);
     free(l.last_use);
     free(l.part_of);
     free(l.block_of);

@@ -21,9 +21,11 @@ typedef struct csep_place {
 } csep_place;
 
 /* Places all values of these shapes but those that are CSEP_NOWHERE, so that no two that are needed
- * at the same time overlap, and tells how large the arena must be.  `extra`: bytes that a step
- * wants for itself, at extra_at.  0 if there is no memory. */
-int csep_place_values(const csep_network *network, const csep_shape *values, const int64_t *extra,
-                      csep_place *places, int64_t *extra_at, int64_t *arena_bytes);
+ * at the same time overlap, and tells how large the arena must be.  `uses`:
+ * csep_count_uses.  `extra`: bytes that a step wants for itself, at extra_at.  0 if there is no
+ * memory. */
+int csep_place_values(const csep_network *network, const csep_shape *values, const int *uses,
+                      const int64_t *extra, csep_place *places, int64_t *extra_at,
+                      int64_t *arena_bytes);
 
 #endif

@@ -90,11 +90,10 @@ static void choose_chains(csep_prepared *p, const csep_network *n, int64_t *spar
 }
 
 /* Finds pairs of convolutions to be computed together; whether there was memory for it. */
-static int chain_steps(csep_prepared *p, const csep_network *n, int num_threads)
+static int chain_steps(csep_prepared *p, const csep_network *n, const int *uses, int num_threads)
 {
-    int *uses = csep_count_uses(n);
     int64_t *spared = calloc((size_t)n->steps + 1, sizeof *spared);
-    const int ok = uses && spared;
+    const int ok = spared != NULL;
     for (int i = 1; ok && i < n->steps; i++) {
         if (follows(n, i, uses)) {
             const csep_call first = call_of(p, n, i - 1), second = call_of(p, n, i);
@@ -103,7 +102,6 @@ static int chain_steps(csep_prepared *p, const csep_network *n, int num_threads)
     }
     if (ok)
         choose_chains(p, n, spared);
-    free(uses);
     free(spared);
     return ok;
 }
@@ -124,10 +122,12 @@ static csep_status prepare(csep_prepared *p, const csep_network *n, const csep_s
     for (int i = 0; i < n->steps; i++)
         if (extra[i] > MOST_BYTES)
             return CSEP_NO_MEMORY;
-    return chain_steps(p, n, num_threads) &&
-                   csep_place_values(n, p->values, extra, p->places, p->extra_at, &p->arena_bytes)
-               ? CSEP_OK
-               : CSEP_NO_MEMORY;
+    int *uses = csep_count_uses(n);
+    const int ok =
+        uses && chain_steps(p, n, uses, num_threads) &&
+        csep_place_values(n, p->values, uses, extra, p->places, p->extra_at, &p->arena_bytes);
+    free(uses);
+    return ok ? CSEP_OK : CSEP_NO_MEMORY;
 }
 
 csep_prepared *csep_prepare(const csep_network *n, const csep_shape *inputs, int num_threads,
