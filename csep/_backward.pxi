@@ -1,41 +1,48 @@
 # The backward pass: gradients of a loss from that of a convolution's result.
 #
-# A part of _core.pyx.  functional/backward.py, the only caller, gives images of channels last in
-# the weights' dtype; what a user wrote of the rest is read here.
+# A part of _core.pyx.  C takes images of channels last in the dtype that sums are held in; others
+# are converted here, as a whole.
+
+
+cdef object inward(array, csep_layout layout):
+    """A plain image as C takes it, None for None."""
+    if array is None:
+        return None
+    if layout == CSEP_NCHW:
+        array = np.moveaxis(array, 1, -1)
+    return np.ascontiguousarray(array, np.float64 if array.dtype == np.float64 else np.float32)
+
+
+cdef dict targets(dict likes, wanted, out):
+    """Where each gradient that is wanted is to be in the end: in out's arrays, or fresh ones."""
+    cdef dict arrays = {}
+    for name in wanted:
+        shape, dtype = likes[name]
+        if out is None:
+            arrays[name] = np.empty(shape, dtype)
+            continue
+        refuse_out(out[name], shape, dtype)
+        arrays[name] = np.asarray(out[name])
+    return arrays
+
+
+cdef int check_targets(dict arrays, tuple inputs) except -1:
+    """That gradients share no memory with each other or with what they are made of."""
+    cdef list done = []
+    for name, array in arrays.items():
+        check_apart(array, inputs + tuple(done), f"out[{name!r}]")
+        done.append((array, array, name))
+    return 0
+
+
+cdef object given_dtype(value, array):
+    """The dtype of weights as they were given, which `array` was made of."""
+    return value.dtype.newbyteorder("=") if isinstance(value, np.ndarray) else array.dtype
 
 
 cdef void *gradient_data(dict arrays, str name) noexcept:
     """Where C is to write a gradient; NULL where it is not wanted."""
-    array = arrays.get(name)
-    return NULL if array is None else data_of(array)
-
-
-cdef int check_gradients(dict arrays, tuple inputs) except -1:
-    """That gradients share no memory with each other or with what they are made of."""
-    cdef list names = list(arrays)
-    for i, name in enumerate(names):
-        for other in names[:i]:
-            if share_memory(arrays[name], arrays[other]):
-                raise ValueError(f"out: {name} overlaps {other}")
-        for array, given in inputs:
-            if array is not None and share_memory(arrays[name], np.asarray(array)):
-                raise ValueError(f"out: {name} overlaps {given}")
-    return 0
-
-
-cdef dict gradient_arrays(dict likes, wanted, out):
-    """An array for each gradient that is wanted: one of out's, or a fresh one."""
-    cdef dict arrays = {}
-    for name in wanted:
-        like = likes[name]
-        if out is None:
-            arrays[name] = np.empty(like.shape, like.dtype)
-            continue
-        if name not in out:
-            raise ValueError(f"out: expected an array for {name}")
-        refuse_out(out[name], like.shape, like.dtype)
-        arrays[name] = np.asarray(out[name])
-    return arrays
+    return data_of(arrays.get(name))
 
 
 def differentiate(int kind, int rank, dy, x, dw, matrix, depthwise_bias, bias, residual, strides,
@@ -43,8 +50,7 @@ def differentiate(int kind, int rank, dy, x, dw, matrix, depthwise_bias, bias, r
                   num_threads, shared_kernel=False, groups=1):
     """Run one backward pass; return a dict of the gradients that are wanted, by name.
 
-    As `convolve`; x, dy and residual are of channels last and of the weights' dtype.  ``out`` is a
-    dict of arrays to write to, or None.
+    As `convolve`; ``out`` has an array for each name in ``wanted``, or is None.
     """
     cdef Convolution c
     cdef csep_geometry geometry
@@ -63,14 +69,18 @@ def differentiate(int kind, int rank, dy, x, dw, matrix, depthwise_bias, bias, r
     cdef Weights w = convert_weights(kind, rank, dw, matrix, depthwise_bias, bias,
                                      depthwise_activation, activation)
     residual_plain = None if residual is None else plain(residual, "residual", axes)
-    likes = {"x": x_plain, "dw": w.dw, matrix_name(kind): w.matrix, "bias": w.bias,
-             "depthwise_bias": w.depthwise_bias, "residual": residual_plain}
-    cdef dict arrays = gradient_arrays(likes, wanted, out)
+    cdef str matrix_ = matrix_name(kind)
+    cdef tuple weights_given = ((w.dw, dw, "dw"), (w.matrix, matrix, matrix_),
+                                (w.depthwise_bias, depthwise_bias, "depthwise_bias"),
+                                (w.bias, bias, "bias"))
+    cdef tuple images = ((x_plain, x, "x"), (residual_plain, residual, "residual"))
+    likes = {name: (a.shape, a.dtype) for a, _, name in images if a is not None}
+    likes |= {name: (a.shape, given_dtype(value, a)) for a, value, name in weights_given
+              if a is not None}
+    cdef dict arrays = targets(likes, wanted, out)
     if out is not None:
-        check_gradients(arrays, ((x_plain, "x"), (dy_plain, "dy"), (residual_plain, "residual"),
-                                 (w.dw, "dw"), (w.matrix, matrix_name(kind)), (w.bias, "bias"),
-                                 (w.depthwise_bias, "depthwise_bias")))
-    # From here on no Python code runs.
+        check_targets(arrays, (*images, *weights_given, (dy_plain, dy, "dy")))
+    # From here on no code of the caller's runs.
     read_weights(&c, w)
     finish_padding(&c)
     if not is_plain(x_plain, rank):
@@ -86,25 +96,41 @@ def differentiate(int kind, int rank, dy, x, dw, matrix, depthwise_bias, bias, r
     output_dims(&geometry, rank, c.desc.out_channels, dims)
     check_like_result(&c, dy_plain, x_plain, dims, "dy")
     check_like_result(&c, residual_plain, x_plain, dims, "residual")
+    # As C takes them, and what it writes: the targets themselves where they are like that.
+    cdef csep_layout layout = c.input.layout
+    x_inside, dy_inside = inward(x_plain, layout), inward(dy_plain, layout)
+    residual_inside = inward(residual_plain, layout)
+    cdef dict converted = {"x": x_inside, "residual": residual_inside}
+    cdef dict plains = {name: a for a, _, name in (*images, *weights_given)}
+    cdef dict written = {}
+    for name, target in arrays.items():
+        inside = converted.get(name, plains[name])
+        as_it_is = inside is plains[name] and inside.dtype == target.dtype
+        written[name] = target if as_it_is else np.empty_like(inside)
+    c.input.layout, c.input.dtype = CSEP_NHWC, c.desc.dtype
     w.into(&weights)
     memset(&gradients, 0, sizeof(gradients))
-    gradients.x = gradient_data(arrays, "x")
-    gradients.residual = gradient_data(arrays, "residual")
-    gradients.dw = gradient_data(arrays, "dw")
-    gradients.bias = gradient_data(arrays, "bias")
-    gradients.dw_bias = gradient_data(arrays, "depthwise_bias")
+    gradients.x = gradient_data(written, "x")
+    gradients.residual = gradient_data(written, "residual")
+    gradients.dw = gradient_data(written, "dw")
+    gradients.bias = gradient_data(written, "bias")
+    gradients.dw_bias = gradient_data(written, "depthwise_bias")
     if c.desc.kind == CSEP_CONV:
-        gradients.w = gradient_data(arrays, matrix_name(kind))
+        gradients.w = gradient_data(written, matrix_)
     elif kind == CSEP_CONV:  # with as many groups as channels, which C takes as depthwise
-        gradients.dw = gradient_data(arrays, "w")
+        gradients.dw = gradient_data(written, "w")
     else:
-        gradients.pw = gradient_data(arrays, "pw")
-    cdef const void *x_data = data_of(x_plain)
-    cdef const void *dy_data = data_of(dy_plain)
-    cdef const void *residual_data = data_of(residual_plain)
+        gradients.pw = gradient_data(written, "pw")
+    cdef const void *x_data = data_of(x_inside)
+    cdef const void *dy_data = data_of(dy_inside)
+    cdef const void *residual_data = data_of(residual_inside)
     with nogil:
         status = csep_backward(&c.desc, &c.input, &weights, x_data, residual_data, dy_data,
                                &gradients, threads)
     if status != CSEP_OK:
         raise_status(status)
+    for name, target in arrays.items():
+        if written[name] is not target:
+            is_first = layout == CSEP_NCHW and name in converted
+            target[...] = np.moveaxis(written[name], -1, 1) if is_first else written[name]
     return arrays

@@ -313,14 +313,14 @@ cdef inline bint near_slopes(slopes, activation, const char *start, const char *
     return slopes is not None and near(slopes, slopes_of(activation), start, end)
 
 
-cdef int check_apart(out, tuple arguments) except -1:
+cdef int check_apart(out, tuple arguments, str name="out") except -1:
     """That out shares no element with (plain array, what it was made of, name) that are near it."""
     bare = np.asarray(out)  # without the methods of a subclass
-    for array, value, name in arguments:
+    for array, value, other in arguments:
         for one in (array, value):
             if isinstance(one, np.ndarray) and share_memory(bare, np.asarray(one)):
                 raise ValueError(
-                    f"out: expected memory of its own, got an array that overlaps {name}"
+                    f"{name}: expected memory of its own, got an array that overlaps {other}"
                 )
     return 0
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .. import _core
-from ..spec.arrays import Array, as_plain, refuse_out, shown
+from ..spec.arrays import Array, shown
 from ..spec.docs import document
 from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 
 _IMAGE, _SEQUENCE = 4, 3  # ranks of x
-_FIRST = {"NCHW", "CHANNELS_FIRST", "NCW", "NCL"}
-_AXES = {
-    (_IMAGE, False): ("N", "H", "W", "C"),
-    (_IMAGE, True): ("N", "C", "H", "W"),
-    (_SEQUENCE, False): ("N", "L", "C"),
-    (_SEQUENCE, True): ("N", "C", "L"),
-}
 
 
 class Gradients(NamedTuple):
@@ -77,36 +68,6 @@ def _named(out: Out, wanted: list[str]) -> dict[str, Any] | None:
     return dict(out)
 
 
-def _of_pixels(value: Any, rank: int) -> Any:
-    """Return strides, dilations or padding without their entries for batch and channels."""
-    if isinstance(value, (tuple, list, np.ndarray)) and len(value) == rank and rank > 2:
-        return tuple(value)[2:] if rank == _IMAGE else tuple(value)[2]
-    return value
-
-
-class _Arrays:
-    """Images as C takes them: channels last, in the dtype that sums are held in."""
-
-    def __init__(self, rank: int, data_format: object) -> None:
-        self.rank = rank
-        self.first = isinstance(data_format, str) and data_format.upper() in _FIRST
-        self.converted = self.first
-
-    def inward(self, value: Any, name: str) -> Any:
-        if value is None:
-            return None
-        array = as_plain(value, name, _AXES[self.rank, self.first])
-        if array.dtype not in (np.float32, np.float64):
-            array, self.converted = array.astype(np.float32), True
-        return np.ascontiguousarray(np.moveaxis(array, 1, -1)) if self.first else array
-
-    def outward(self, gradient: Array, like: Any, image: bool) -> Array:
-        if image and self.first:
-            gradient = np.moveaxis(gradient, -1, 1)
-        dtype = like.dtype if isinstance(like, np.ndarray) else gradient.dtype
-        return np.ascontiguousarray(gradient, dtype)
-
-
 def _run(
     kind: int,
     rank: int,
@@ -125,44 +86,27 @@ def _run(
 ) -> Gradients:
     """Return the gradients that are asked for; given: what they may be asked for of, by name."""
     wanted = _wanted(wrt, given)
-    named = _named(out, wanted)
-    arrays = _Arrays(rank, data_format)
-    x, dy_inside = arrays.inward(given["x"], "x"), arrays.inward(dy, "dy")
-    residual = arrays.inward(given["residual"], "residual")
-    if arrays.first:
-        strides, dilations = _of_pixels(strides, rank), _of_pixels(dilations, rank)
-        padding, data_format = _of_pixels(padding, rank), "NHWC"
-    if arrays.converted and named is not None:
-        for name in wanted:
-            like = np.asarray(given[name])
-            refuse_out(named[name], like.shape, like.dtype)
     found = _core.differentiate(
         kind,
         rank,
-        dy_inside,
-        x,
+        dy,
+        given["x"],
         given.get("dw"),
         given.get("w") if kind == _core.CONV else given.get("pw"),
         given.get("depthwise_bias"),
         given["bias"],
-        residual,
+        given["residual"],
         strides,
         padding,
         dilations,
         *activations,
         data_format,
         wanted,
-        None if arrays.converted else named,
+        _named(out, wanted),
         num_threads,
         shared_kernel,
         groups,
     )
-    for name in wanted if arrays.converted else []:
-        image = name in ("x", "residual")
-        found[name] = arrays.outward(found[name], given[name], image)
-        if named is not None:
-            named[name][...] = found[name]
-            found[name] = named[name]
     return Gradients(**found)
 
 

@@ -239,6 +239,38 @@ def test_other_forms(form):
         np.testing.assert_allclose(got.dw, want.dw, atol=2e-1)
 
 
+def test_gradients_have_the_dtypes_of_their_arguments():
+    x, w, dy = np.ones((1, 4, 4, 2), "f4"), np.ones((3, 3, 2, 3), "f2"), np.ones((1, 2, 2, 3), "f4")
+    assert [a.dtype for a in csep.conv2d_backward(dy, x, w)[::6]] == [np.float32, np.float16]
+    g = csep.conv2d_backward(dy, x, w.astype(">f4"))
+    assert g.w.dtype == np.dtype("=f4")
+
+
+def test_out_of_other_layouts_and_dtypes():
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal(s).astype("f2") for s in ((2, 3, 3, 3), (2, 3, 3, 3)))
+    dw = rng.standard_normal((3, 3, 3, 1)).astype("f4")
+    said = {"padding": "SAME", "data_format": "NCHW"}
+    want = csep.depthwise_conv2d_backward(dy, x, dw, **said)
+    out = {"x": np.empty_like(x), "dw": np.empty_like(dw)}
+    g = csep.depthwise_conv2d_backward(dy, x, dw, **said, out=out)
+    for name, array in out.items():
+        assert np.shares_memory(getattr(g, name), array)
+        np.testing.assert_array_equal(array, getattr(want, name))
+
+
+def test_slopes_and_infinities():
+    rng = np.random.default_rng(0)
+    s, dy, slopes = (rng.standard_normal((1, 4, 5, 37)) for _ in range(3))
+    eye, slopes = np.eye(37), slopes[0, 0, 0]
+    g = csep.pointwise_conv2d_backward(dy, s, eye, activation=("prelu", slopes), wrt=["x"])
+    np.testing.assert_array_equal(g.x, np.where(s < 0, slopes * dy, dy))
+    x = np.array([np.inf, -np.inf]).reshape(1, 2, 1, 1)
+    one = np.ones((1, 2, 1, 1))
+    g = csep.pointwise_conv2d_backward(one, x, [[1.0]], activation="relu", wrt=["x"])
+    assert g.x.ravel().tolist() == [1, 0]
+
+
 def test_out_is_written():
     x, w, bias = np.ones((1, 5, 5, 2), "f4"), np.ones((3, 3, 2, 4), "f4"), np.ones(4, "f4")
     dy = np.ones((1, 3, 3, 4), "f4")
@@ -276,7 +308,11 @@ BAD = [
         ValueError,
         "out: expected sh",
     ),
-    ({"out": {"x": X, "w": np.empty_like(W)}}, ValueError, "out: x overlaps x"),
+    (
+        {"out": {"x": X, "w": np.empty_like(W)}},
+        ValueError,
+        r"out\['x'\]: expected memory of its own, got an array that overlaps x",
+    ),
     ({"num_threads": 0}, ValueError, "num_threads"),
     ({"strides": 0}, ValueError, "strides"),
     ({"activation": "sing"}, ValueError, "activation"),
