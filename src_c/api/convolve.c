@@ -2,8 +2,8 @@
  * caller. */
 #include <stddef.h>
 
+#include "api/check.h"
 #include "csep.h"
-#include "plan/pack.h"
 #include "plan/schedule.h"
 #include "plan/sizes.h"
 #include "run/execute.h"
@@ -41,18 +41,6 @@ csep_status csep_same_padding(const csep_conv_desc *desc, csep_input *input)
     return status;
 }
 
-/* Whether the arrays are there that the descriptor, which is checked, needs. */
-static csep_status check_weights(const csep_conv_desc *desc, const csep_weights *weights)
-{
-    if (!weights || (desc->kind != CSEP_CONV && !weights->dw) ||
-        (desc->kind != CSEP_DEPTHWISE && !csep_matrix_of(desc, weights)) ||
-        (desc->activation.kind == CSEP_PRELU && !weights->slopes) ||
-        (desc->kind == CSEP_SEPARABLE && desc->depthwise_activation.kind == CSEP_PRELU &&
-         !weights->dw_slopes))
-        return CSEP_BAD_ARGUMENT;
-    return csep_init();
-}
-
 static csep_status check_arrays(const csep_geometry *geometry, const void *x, const void *y,
                                 int num_threads)
 {
@@ -71,7 +59,7 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
         return CSEP_BAD_ARGUMENT;
     csep_status status = csep_check_desc(desc);
     if (status == CSEP_OK)
-        status = check_weights(desc, weights);
+        status = csep_check_weights(desc, weights);
     if (status != CSEP_OK)
         return status;
     *plan = csep_build_plan(desc, weights);
@@ -115,7 +103,7 @@ csep_status csep_convolve_resolved(const csep_conv_desc *desc, const csep_geomet
 {
     if (!desc)
         return CSEP_BAD_ARGUMENT;
-    csep_status status = check_weights(desc, weights);
+    csep_status status = csep_check_weights(desc, weights);
     if (status == CSEP_OK)
         status = check_arrays(geometry, x, y, num_threads);
     if (status != CSEP_OK)

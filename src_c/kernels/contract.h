@@ -205,12 +205,14 @@ typedef struct csep_term {
     const void *du, *w;
 } csep_term;
 
-/* The gradient of one input pixel: dx[c] = the sum over the terms of du[c] * w[c], one after the
- * other. */
+/* The gradient of one input pixel: dx[q] = the sum over m of sum[q * multiplier + m], where sum[c]
+ * is that over the terms of du[c] * w[c]; each one after the other. */
 typedef struct csep_input_gradient_job {
     const csep_term *term;
-    int64_t terms;    /* >= 0 */
-    int64_t channels; /* >= 1 */
+    int64_t terms;      /* >= 0 */
+    int64_t channels;   /* of du: >= 1, a multiple of multiplier */
+    int64_t multiplier; /* >= 1 */
+    void *sums;         /* room for as many numbers as channels; not read with a multiplier of 1 */
     void *dx;
 } csep_input_gradient_job;
 

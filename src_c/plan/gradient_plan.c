@@ -115,8 +115,9 @@ static void *spread_taps(const csep_plan *p, const void *dw)
 }
 
 int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
-                             const csep_weights *weights)
+                             const csep_weights *weights, const csep_gradients *gradients)
 {
+    const int stage = gradients->x || gradients->dw || gradients->dw_bias;
     *p = (csep_gradient_plan){.forward = csep_build_plan(d, weights)};
     if (!p->forward)
         return 0;
@@ -125,11 +126,11 @@ int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
     p->linear = p->sums;
     p->linear.desc.depthwise_activation = no_activation;
     int ok = 1;
-    if (d->kind != CSEP_CONV)
+    if (gradients->x && d->kind != CSEP_CONV)
         ok = (p->taps = spread_taps(p->forward, weights->dw)) != NULL;
-    if (ok && can_be_turned(d))
+    if (ok && gradients->x && can_be_turned(d))
         ok = (p->turned = make_turned(d, weights, p->forward->kernels->size)) != NULL;
-    if (ok && d->kind != CSEP_DEPTHWISE)
+    if (ok && stage && d->kind != CSEP_DEPTHWISE)
         ok = (p->back = make_back(p->forward, csep_matrix_of(d, weights))) != NULL;
     if (!ok)
         csep_free_gradient_plan(p);

@@ -17,9 +17,9 @@ typedef struct csep_gradient_plan {
     void *taps; /* the depthwise weights, (kernel_h, kernel_w, C * M), or NULL */
 } csep_gradient_plan;
 
-/* 0, and nothing to free, if there is no memory. */
+/* What those gradients need that are not NULL; 0, and nothing to free, if there is no memory. */
 int csep_build_gradient_plan(csep_gradient_plan *plan, const csep_conv_desc *desc,
-                             const csep_weights *weights);
+                             const csep_weights *weights, const csep_gradients *gradients);
 
 void csep_free_gradient_plan(csep_gradient_plan *plan);
 

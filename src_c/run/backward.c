@@ -59,7 +59,8 @@ static void lay_out_sums(csep_backward_pass *b)
     b->part_elements = round_up(at, 64);
     const int64_t bytes = max64(b->part_elements * p->kernels->size, 1);
     const int64_t most = at ? max64(min64(MOST_PARTS, MOST_SUM_BYTES / bytes), 1) : b->strips;
-    b->parts = min64(b->strips, most);
+    /* One where there are no images: its sums are 0. */
+    b->parts = max64(min64(b->strips, most), 1);
     b->sums_bytes = at ? bytes * b->parts : 0;
 }
 
@@ -100,12 +101,7 @@ static int64_t convolution_scratch(const csep_backward_pass *b, int64_t *most_ro
         const csep_call sums = {.plan = &b->plan->sums, .geometry = g};
         if (p->desc.activation.kind != CSEP_LINEAR)
             bytes = max64(bytes, csep_scratch_of_rows(&sums, s.from, s.to));
-        const csep_geometry pixels = {
-            .input = {.dtype = p->desc.dtype, .batch = 1, .height = rows, .width = g->out_w},
-            .out_h = rows,
-            .out_w = g->out_w,
-            .rows = {rows, 0, 1},
-            .columns = {g->out_w, 0, 1}};
+        const csep_geometry pixels = csep_pixels_of_rows(b, rows);
         const csep_call product = {.plan = back, .geometry = &pixels};
         if (back && b->needs_stage)
             bytes = max64(bytes, csep_scratch_of_rows(&product, 0, rows));
@@ -172,32 +168,28 @@ static void run_part(void *context, int64_t part, int thread)
         csep_run_strip(b, i, sums, scratch);
 }
 
-/* Numbers of one gradient: the parts' sums, added to the first's in order. */
-static void add_parts(const csep_backward_pass *b, int sum, int64_t job)
+static int64_t jobs_of(const csep_gradient_sum *s)
 {
-    const csep_plan *p = b->plan->forward;
-    const int size = p->kernels->size;
-    const csep_gradient_sum *s = &b->sum[sum];
-    const int64_t first = job * JOB_NUMBERS, count = min64(s->count - first, JOB_NUMBERS);
-    void *total = at_mut(b->sums, s->at + first, size);
-    for (int64_t part = 1; part < b->parts; part++) {
-        const csep_elementwise_job add = {
-            .pixels = 1,
-            .channels = count,
-            .sources = 2,
-            .x = {total, at(b->sums, part * b->part_elements + s->at + first, size)},
-            .y = total,
-        };
-        p->kernels->elementwise(&add);
-    }
-    if (sum != CSEP_SUM_DW || !p->desc.shared_kernel)
-        memcpy(at_mut(s->to, first, size), total, (size_t)(count * size));
+    return s->to ? ceil_div(s->count, JOB_NUMBERS) : 0;
 }
 
-static void add_dw(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 0, job); }
-static void add_dw_bias(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 1, job); }
-static void add_matrix(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 2, job); }
-static void add_bias(void *b, int64_t job, int thread) { (void)thread, add_parts(b, 3, job); }
+/* Numbers of one gradient: the parts' sums, added to the first's in order. */
+static void add_parts(void *context, int64_t job, int thread)
+{
+    (void)thread;
+    const csep_backward_pass *b = context;
+    const csep_plan *p = b->plan->forward;
+    const int size = p->kernels->size;
+    const csep_gradient_sum *s = b->sum;
+    for (; job >= jobs_of(s); s++)
+        job -= jobs_of(s);
+    const int64_t first = job * JOB_NUMBERS, count = min64(s->count - first, JOB_NUMBERS);
+    void *total = at_mut(b->sums, s->at + first, size);
+    for (int64_t part = 1; part < b->parts; part++)
+        csep_add_numbers(p->kernels, total, at(total, part * b->part_elements, size), count);
+    if (s != &b->sum[CSEP_SUM_DW] || !p->desc.shared_kernel)
+        memcpy(at_mut(s->to, first, size), total, (size_t)(count * size));
+}
 
 /* A kernel that all channels share has the sum of their gradients. */
 static void fold_channels(void *context, int64_t tap, int thread)
@@ -205,31 +197,22 @@ static void fold_channels(void *context, int64_t tap, int thread)
     (void)thread;
     const csep_backward_pass *b = context;
     const csep_plan *p = b->plan->forward;
-    const int size = p->kernels->size;
     const int64_t m = p->desc.channel_multiplier;
-    const char *sums = at(b->sums, b->sum[CSEP_SUM_DW].at + tap * p->depth, size);
-    for (int64_t i = 0; i < m; i++) {
-        float f32 = 0;
-        double f64 = 0;
-        for (int64_t q = 0; q < p->desc.in_channels; q++)
-            if (size == sizeof(float))
-                f32 += ((const float *)(const void *)sums)[q * m + i];
-            else
-                f64 += ((const double *)(const void *)sums)[q * m + i];
-        memcpy(at_mut(b->sum[CSEP_SUM_DW].to, tap * m + i, size),
-               size == sizeof(float) ? (void *)&f32 : &f64, (size_t)size);
-    }
+    const int size = p->kernels->size;
+    const csep_gradient_sum *s = &b->sum[CSEP_SUM_DW];
+    csep_sum_pixels(p->kernels, at(b->sums, s->at + tap * p->depth, size), p->desc.in_channels, m,
+                    at_mut(s->to, tap * m, size));
 }
 
 int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
 {
-    static const csep_job_fn add[CSEP_GRADIENT_SUMS] = {add_dw, add_dw_bias, add_matrix, add_bias};
     const csep_conv_desc *d = &b->plan->forward->desc;
+    int64_t jobs = 0;
     int count = 0;
     tasks[count++] = (csep_task){b->parts, run_part, b};
     for (int i = 0; i < CSEP_GRADIENT_SUMS; i++)
-        if (b->sum[i].to)
-            tasks[count++] = (csep_task){ceil_div(b->sum[i].count, JOB_NUMBERS), add[i], b};
+        jobs += jobs_of(&b->sum[i]);
+    tasks[count++] = (csep_task){jobs, add_parts, b};
     if (b->sum[CSEP_SUM_DW].to && d->shared_kernel)
         tasks[count++] = (csep_task){d->kernel_h * d->kernel_w, fold_channels, b};
     return count;

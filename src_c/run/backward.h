@@ -13,7 +13,7 @@
 
 /* The gradients that are summed over pixels, in the order of csep_backward_pass.sum. */
 enum { CSEP_SUM_DW, CSEP_SUM_DW_BIAS, CSEP_SUM_MATRIX, CSEP_SUM_BIAS, CSEP_GRADIENT_SUMS };
-enum { CSEP_BACKWARD_TASKS = 2 + CSEP_GRADIENT_SUMS };
+enum { CSEP_BACKWARD_TASKS = 3 };
 
 /* One of them: of how many numbers, where it goes (NULL: not wanted), and
  * where it lies in a part's sums. */

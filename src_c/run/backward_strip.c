@@ -59,14 +59,12 @@ static const void *find_ds(const csep_backward_pass *b, const csep_strip *s, cha
     const void *dy = at(b->dy, first * out_row(b), size);
     if (p->desc.activation.kind == CSEP_LINEAR)
         return dy;
-    const csep_call whole = call_of(&b->plan->sums, g);
-    const int64_t in_row = s->image * g->input.height + csep_first_input_row(&whole, s->from);
+    csep_call whole = call_of(&b->plan->sums, g);
+    whole.x = b->x;
+    whole.residual = b->residual;
     void *ds = scratch + b->ds_at;
-    const csep_call rows = {
-        .x = at(b->x, in_row * g->input.width * p->desc.in_channels, size),
-        .residual = at_if(b->residual, first * out_row(b), size),
-        .y = ds,
-    };
+    csep_call rows = csep_arrays_of_rows(&whole, s->image, s->from);
+    rows.y = ds;
     csep_run_rows(&whole, s->from, s->to, 0, rows, scratch + b->tile_at);
     const int64_t co = p->desc.out_channels;
     const csep_activation_gradient_job job = {
@@ -104,20 +102,28 @@ static void find_stage_sums(const csep_backward_pass *b, const csep_strip *s, ch
     csep_run_first_stage(&c, &tile, &source, 0, p->depth, &job);
 }
 
+csep_geometry csep_pixels_of_rows(const csep_backward_pass *b, int64_t rows)
+{
+    const int64_t width = b->geometry->out_w;
+    const csep_dtype dtype = b->plan->forward->desc.dtype;
+    return (csep_geometry){
+        .input = {.dtype = dtype, .batch = 1, .height = rows, .width = width},
+        .out_h = rows,
+        .out_w = width,
+        .rows = {rows, 0, 1},
+        .columns = {width, 0, 1},
+    };
+}
+
 /* The gradient of the first stage's sums for the rows of ds. */
 static const void *find_du(const csep_backward_pass *b, const csep_strip *s, const void *ds,
                            char *scratch)
 {
     const csep_plan *p = b->plan->forward, *back = b->plan->back;
-    const int64_t rows = s->to - s->from, out_w = b->geometry->out_w;
+    const int64_t rows = s->to - s->from;
     if (!back)
         return ds;
-    csep_geometry g = {
-        .input = {.dtype = p->desc.dtype, .batch = 1, .height = rows, .width = out_w},
-        .out_h = rows,
-        .out_w = out_w,
-        .rows = {rows, 0, 1},
-        .columns = {out_w, 0, 1}};
+    const csep_geometry g = csep_pixels_of_rows(b, rows);
     const csep_call whole = call_of(back, &g);
     void *du = scratch + b->du_at;
     csep_run_rows(&whole, 0, rows, 0, (csep_call){.x = ds, .y = du}, scratch + b->tile_at);
@@ -125,7 +131,7 @@ static const void *find_du(const csep_backward_pass *b, const csep_strip *s, con
         return du;
     find_stage_sums(b, s, scratch);
     const csep_activation_gradient_job job = {
-        .pixels = rows * out_w,
+        .pixels = rows * g.out_w,
         .channels = p->depth,
         .sum = scratch + b->between_at,
         .dy = du,
@@ -140,28 +146,40 @@ static const void *find_du(const csep_backward_pass *b, const csep_strip *s, con
     return du;
 }
 
+void csep_sum_pixels(const csep_kernels *kernels, const void *x, int64_t pixels, int64_t channels,
+                     void *sums)
+{
+    const float one_f32 = 1;
+    const double one_f64 = 1;
+    const csep_combine_job job = {
+        .x = x,
+        .rows = 1,
+        .columns = pixels,
+        .column_step = channels,
+        .factor = kernels->size == sizeof(float) ? (const void *)&one_f32 : &one_f64,
+        .channels = channels,
+        .y = sums,
+    };
+    kernels->combine(&job);
+}
+
+void csep_add_numbers(const csep_kernels *kernels, void *sums, const void *numbers, int64_t count)
+{
+    const csep_elementwise_job add = {
+        .pixels = 1, .channels = count, .sources = 2, .x = {sums, numbers}, .y = sums};
+    kernels->elementwise(&add);
+}
+
 /* Adds to a part's sums those of each channel over the strip's own rows. */
 static void add_columns(const csep_backward_pass *b, const csep_strip *s, const void *rows,
                         int64_t channels, void *sums, char *scratch)
 {
     const csep_kernels *kernels = b->plan->forward->kernels;
-    const int64_t out_w = b->geometry->out_w;
-    const float one_f32 = 1;
-    const double one_f64 = 1;
+    const int64_t out_w = b->geometry->out_w, pixels = (s->row_end - s->row) * out_w;
+    const void *own = at(rows, (s->row - s->from) * out_w * channels, kernels->size);
     void *sum = scratch + b->columns_at;
-    const csep_combine_job combine = {
-        .x = at(rows, (s->row - s->from) * out_w * channels, kernels->size),
-        .rows = 1,
-        .columns = (s->row_end - s->row) * out_w,
-        .column_step = channels,
-        .factor = kernels->size == sizeof(float) ? (const void *)&one_f32 : &one_f64,
-        .channels = channels,
-        .y = sum,
-    };
-    kernels->combine(&combine);
-    const csep_elementwise_job add = {
-        .pixels = 1, .channels = channels, .sources = 2, .x = {sums, sum}, .y = sums};
-    kernels->elementwise(&add);
+    csep_sum_pixels(kernels, own, pixels, channels, sum);
+    csep_add_numbers(kernels, sums, sum, channels);
 }
 
 /* The gradient of the matrix over one tile: the first stage's result, with pixels and channels
@@ -304,23 +322,6 @@ static int64_t find_terms(const csep_backward_pass *b, const csep_strip *s, cons
     return count;
 }
 
-/* to[q] = the sum over m of from[q * multiplier + m]. */
-static void sum_multiplier(const void *from, void *to, int64_t channels, int64_t multiplier,
-                           int size)
-{
-    for (int64_t q = 0; q < channels; q++) {
-        double sum_f64 = 0;
-        float sum_f32 = 0;
-        for (int64_t m = q * multiplier; m < (q + 1) * multiplier; m++)
-            if (size == sizeof(float))
-                sum_f32 += ((const float *)from)[m];
-            else
-                sum_f64 += ((const double *)from)[m];
-        memcpy(at_mut(to, q, size), size == sizeof(float) ? (void *)&sum_f32 : &sum_f64,
-               (size_t)size);
-    }
-}
-
 static void write_pixel(const csep_backward_pass *b, const csep_strip *s, const void *du,
                         int64_t row, int64_t column, char *scratch)
 {
@@ -330,16 +331,18 @@ static void write_pixel(const csep_backward_pass *b, const csep_strip *s, const 
     const int64_t width = b->geometry->input.width, c = d->in_channels / p->groups;
     const int64_t pixel = (s->image * b->geometry->input.height + row) * width + column;
     void *to = at_mut(b->gradients.x, pixel * d->in_channels, size);
-    csep_input_gradient_job job = {.term = (csep_term *)(scratch + b->terms_at)};
+    csep_term *term = (csep_term *)(scratch + b->terms_at);
     for (int64_t group = 0; group < p->groups; group++) {
-        job.terms = find_terms(b, s, du, row, column, (csep_term *)(scratch + b->terms_at),
-                               group * p->depth);
-        job.channels = d->kind == CSEP_CONV ? c : p->depth;
-        job.dx = d->channel_multiplier > 1 ? scratch + b->columns_at : at_mut(to, group * c, size);
+        const csep_input_gradient_job job = {
+            .term = term,
+            .terms = find_terms(b, s, du, row, column, term, group * p->depth),
+            .channels = d->kind == CSEP_CONV ? c : p->depth,
+            .multiplier = d->channel_multiplier,
+            .sums = scratch + b->columns_at,
+            .dx = at_mut(to, group * c, size),
+        };
         p->kernels->input_gradient(&job);
     }
-    if (d->channel_multiplier > 1)
-        sum_multiplier(scratch + b->columns_at, to, d->in_channels, d->channel_multiplier, size);
 }
 
 /* The strip's rows of the gradient of x. */
@@ -347,24 +350,20 @@ static void write_x(const csep_backward_pass *b, const csep_strip *s, const void
                     const void *du, char *scratch)
 {
     const csep_plan *turned = b->plan->turned;
-    const int64_t height = b->geometry->input.height, width = b->geometry->input.width;
     if (!b->use_turned) {
         for (int64_t row = s->in_row; row < s->in_end; row++)
-            for (int64_t column = 0; column < width; column++)
+            for (int64_t column = 0; column < b->geometry->input.width; column++)
                 write_pixel(b, s, du, row, column, scratch);
         return;
     }
     if (s->in_row == s->in_end)
         return;
-    const int size = turned->kernels->size;
-    const csep_call whole = call_of(turned, &b->turned);
-    const int64_t first = s->image * height + s->in_row;
+    csep_call whole = call_of(turned, &b->turned);
+    whole.y = b->gradients.x;
+    csep_call rows = csep_arrays_of_rows(&whole, s->image, s->in_row);
     const int64_t seen = csep_first_input_row(&whole, s->in_row) - s->from;
     const int64_t row = b->geometry->out_w * turned->desc.in_channels;
-    const csep_call rows = {
-        .x = at(turned->desc.kind == CSEP_CONV ? ds : du, seen * row, size),
-        .y = at_mut(b->gradients.x, first * width * turned->desc.out_channels, size),
-    };
+    rows.x = at(turned->desc.kind == CSEP_CONV ? ds : du, seen * row, turned->kernels->size);
     csep_run_rows(&whole, s->in_row, s->in_end, 0, rows, scratch + b->tile_at);
 }
 

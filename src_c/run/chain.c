@@ -38,32 +38,17 @@ static int64_t between_row(const csep_call *first)
 static void run_first(const csep_chain *chain, int64_t image, int64_t row, int64_t row_end, char *y,
                       char *scratch)
 {
-    const csep_call *c = &chain->first;
-    const csep_geometry *g = c->geometry;
-    const int size = c->plan->kernels->size;
-    const int64_t x_row = g->input.width * c->plan->desc.in_channels;
-    const int64_t first = image * g->out_h + row;
-    const csep_call rows = {
-        .x = at(c->x, csep_first_input_row(c, first) * x_row, size),
-        .residual = at_if(c->residual, first * between_row(c), size),
-        .y = y,
-    };
-    csep_run_rows(c, row, row_end, 0, rows, scratch);
+    csep_call rows = csep_arrays_of_rows(&chain->first, image, row);
+    rows.y = y;
+    csep_run_rows(&chain->first, row, row_end, 0, rows, scratch);
 }
 
 static void run_second(const csep_chain *chain, int64_t image, const band *b, const char *x,
                        char *scratch)
 {
     const csep_call *c = &chain->second;
-    const csep_geometry *g = c->geometry;
-    const int size = c->plan->kernels->size;
-    const int64_t first = (image * g->out_h + b->row) * g->out_w * csep_y_step(c);
-    const csep_call rows = {
-        .x = x,
-        .residual = at_if(c->residual, first, size),
-        .y = at_mut(c->y, first, size),
-        .y_step = c->y_step,
-    };
+    csep_call rows = csep_arrays_of_rows(c, image, b->row);
+    rows.x = x;
     csep_run_rows(c, b->row, b->row_end, c->schedule->claim_c, rows, scratch);
 }
 

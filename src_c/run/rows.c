@@ -20,6 +20,20 @@ csep_geometry csep_geometry_of_rows(const csep_call *c, int64_t row, int64_t row
     return g;
 }
 
+csep_call csep_arrays_of_rows(const csep_call *c, int64_t image, int64_t row)
+{
+    const csep_geometry *g = c->geometry;
+    const int size = c->plan->kernels->size;
+    const int64_t first = image * g->out_h + row, y = first * g->out_w * csep_y_step(c);
+    const int64_t x = csep_first_input_row(c, first) * g->input.width * c->plan->desc.in_channels;
+    return (csep_call){
+        .x = at_if(c->x, x, size),
+        .residual = at_if(c->residual, y, size),
+        .y = (void *)at_if(c->y, y, size),
+        .y_step = c->y_step,
+    };
+}
+
 void csep_run_rows(const csep_call *whole, int64_t row, int64_t row_end, int claim_c, csep_call c,
                    char *scratch)
 {

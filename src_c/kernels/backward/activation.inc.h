@@ -64,15 +64,8 @@ INLINE vec v_mish_slope(vec x)
 static NOINLINE void slopes_in_memory(vec *v, int count, const csep_activation *activation)
 {
     const vec alpha = v_const((real)activation->alpha), zero = v_zero(), one = v_const(1);
-    const vec infinity = v_const((real)INFINITY);
-#define EACH(expression)                                                                           \
-    for (int i = 0; i < count; i++) {                                                              \
-        const vec x = v[i];                                                                        \
-        v[i] = (expression);                                                                       \
-    }                                                                                              \
-    break;
     switch (activation->kind) {
-    case CSEP_RELU: EACH(v_between(x, zero, infinity + one))
+    case CSEP_RELU: EACH(v_select(v_less(zero, x), one, zero))
     case CSEP_RELU6: EACH(v_between(x, zero, v_const(6)))
     case CSEP_LEAKY_RELU: EACH(v_select(v_less(zero, x), one, alpha))
     case CSEP_ELU: EACH(v_elu_slope(x, alpha, one))
@@ -91,7 +84,6 @@ static NOINLINE void slopes_in_memory(vec *v, int count, const csep_activation *
         for (int i = 0; i < count; i++)
             v[i] = one;
     }
-#undef EACH
 }
 
 INLINE void activation_block(const csep_activation_gradient_job *job, int64_t pixel, int64_t c,

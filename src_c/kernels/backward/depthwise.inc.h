@@ -94,7 +94,8 @@ static void tap_gradient(const csep_tap_gradient_job *job)
 }
 
 /* VECTORS vectors of an input pixel's channels from c on, the last of which has so many lanes. */
-INLINE void input_block(const csep_input_gradient_job *job, int64_t c, int lanes, const int VECTORS)
+INLINE void input_block(const csep_input_gradient_job *job, int64_t c, int lanes, real *to,
+                        const int VECTORS)
 {
     vec acc[BLOCK_VECTORS];
     UNROLL
@@ -111,18 +112,25 @@ INLINE void input_block(const csep_input_gradient_job *job, int64_t c, int lanes
                 acc[v] = acc[v] + value;
         }
     }
-    store_block((real *)job->dx + c, acc, lanes, VECTORS);
+    store_block(to + c, acc, lanes, VECTORS);
 }
 
 static void input_gradient(const csep_input_gradient_job *job)
 {
-    REQUIRE(job->channels >= 1 && job->terms >= 0);
+    const int64_t m = job->multiplier;
+    REQUIRE(job->terms >= 0 && m >= 1 && job->channels >= 1 && job->channels % m == 0);
+    real *dx = job->dx, *sums = m > 1 ? job->sums : dx;
     int64_t c = 0;
     for (; c + BLOCK_VECTORS * VL <= job->channels; c += BLOCK_VECTORS * VL)
-        input_block(job, c, VL, BLOCK_VECTORS);
+        input_block(job, c, VL, sums, BLOCK_VECTORS);
     for (; c < job->channels; c += VL) {
         const int64_t left = job->channels - c;
-        input_block(job, c, left < VL ? (int)left : VL, 1);
+        input_block(job, c, left < VL ? (int)left : VL, sums, 1);
+    }
+    for (int64_t q = 0; m > 1 && q < job->channels / m; q++) {
+        dx[q] = 0;
+        for (int64_t i = q * m; i < (q + 1) * m; i++)
+            dx[q] += sums[i];
     }
 }
 

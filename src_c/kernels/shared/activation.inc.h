@@ -197,16 +197,18 @@ INLINE vec v_relu(vec x, csep_activation_kind kind)
     return v_min(v_broadcast(&relu_top[kind]), v_max(v_zero(), x));
 }
 
-/* On vectors in memory, out of line: in the kernels all this would be compiled dozens of times. */
-static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation *activation)
-{
-    const vec alpha = v_const((real)activation->alpha);
+/* A case of what is done to `count` vectors v: each becomes an expression of x, what it was. */
 #define EACH(expression)                                                                           \
     for (int i = 0; i < count; i++) {                                                              \
         const vec x = v[i];                                                                        \
         v[i] = (expression);                                                                       \
     }                                                                                              \
     break;
+
+/* On vectors in memory, out of line: in the kernels all this would be compiled dozens of times. */
+static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation *activation)
+{
+    const vec alpha = v_const((real)activation->alpha);
     switch (activation->kind) {
     case CSEP_RELU:
     case CSEP_RELU6: EACH(v_relu(x, activation->kind))
@@ -225,7 +227,6 @@ static NOINLINE void activate_in_memory(vec *v, int count, const csep_activation
     case CSEP_SOFTPLUS: EACH(v_softplus(x))
     default: break;
     }
-#undef EACH
 }
 
 /* The most sums that a kernel holds in registers. */
