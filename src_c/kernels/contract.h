@@ -183,7 +183,9 @@ typedef struct csep_transpose_job {
 } csep_transpose_job;
 
 /* The gradient of depthwise weights: dw[di][dj][k] += the sum over lines, each by itself, and
- * pixels of x under that tap, of channel k / multiplier, times du[line][pixel][k]. */
+ * pixels of x under that tap, of channel k / multiplier, times du[line][pixel][k].  With few
+ * channels, of x and du alike, and stride 1, as many pixels as a vector holds may be taken
+ * together: dw[di][dj] then has a sum for each of its lanes. */
 typedef struct csep_tap_gradient_job {
     const csep_line *line;
     int64_t lines;                     /* >= 1 */
@@ -192,6 +194,8 @@ typedef struct csep_tap_gradient_job {
     int64_t multiplier; /* >= 1 */
     const int32_t *lane;
     int64_t channels; /* of du and dw, from 0 on */
+    int64_t together; /* pixels; more than 1 only with a stride and a multiplier of 1, and where
+                       * du_pixel and col_step are channels */
     int64_t pixels;
     const void *du;
     int64_t du_pixel, du_line; /* between pixels, between lines */
@@ -199,22 +203,14 @@ typedef struct csep_tap_gradient_job {
     int64_t dw_step; /* between taps */
 } csep_tap_gradient_job;
 
-/* One output pixel that an input pixel is under, and the weights of the tap that it is under; NULL
- * for 1. */
-typedef struct csep_term {
-    const void *du, *w;
-} csep_term;
-
-/* The gradient of one input pixel: dx[q] = the sum over m of sum[q * multiplier + m], where sum[c]
- * is that over the terms of du[c] * w[c]; each one after the other. */
-typedef struct csep_input_gradient_job {
-    const csep_term *term;
-    int64_t terms;      /* >= 0 */
-    int64_t channels;   /* of du: >= 1, a multiple of multiplier */
-    int64_t multiplier; /* >= 1 */
-    void *sums;         /* room for as many numbers as channels; not read with a multiplier of 1 */
-    void *dx;
-} csep_input_gradient_job;
+/* to[pixel][q] = the sum over m, one after the other, of from[pixel][q * multiplier + m], whose
+ * pixels lie side by side. */
+typedef struct csep_fold_job {
+    int64_t pixels, channels, multiplier; /* >= 1 */
+    const void *from;
+    void *to;
+    int64_t to_step; /* between pixels */
+} csep_fold_job;
 
 /* A run of pixels between an array of any dtype and layout ("outside": the caller's) and rows of
  * real ("inside": scratch).  load_staged converts inwards, store_staged outwards; a value is
@@ -251,7 +247,7 @@ typedef struct csep_kernels {
     void (*activation_gradient)(const csep_activation_gradient_job *job);
     void (*transpose)(const csep_transpose_job *job);
     void (*tap_gradient)(const csep_tap_gradient_job *job);
-    void (*input_gradient)(const csep_input_gradient_job *job);
+    void (*fold)(const csep_fold_job *job);
     void (*load_staged)(const csep_convert_job *job, const void *outside, void *inside);
     void (*store_staged)(const csep_convert_job *job, const void *inside, void *outside);
     /* Copies rows x columns, from_step apart, into a panel: rows of whole vectors, the lanes past

@@ -9,6 +9,16 @@ static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t round_up(int64_t a, int64_t to) { return ceil_div(a, to) * to; }
 
+static inline int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 /* Where part i of n begins when count things are dealt evenly: also the first n / 2 parts together,
  * or any other run of them, are as many things as the others, to within one.  n below 2^31. */
 static inline int64_t share(int64_t count, int64_t i, int64_t n)

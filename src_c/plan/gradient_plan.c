@@ -18,31 +18,15 @@ static csep_plan *plan_of(const csep_conv_desc *d, void *numbers)
     return plan;
 }
 
-/* The matrix (K, CO) of each group as (CO / groups, groups * K). */
-static void *transposed(const csep_plan *forward, const void *matrix)
+static csep_conv_desc desc_of(csep_kind kind, csep_dtype dtype, int64_t channels, int64_t columns)
 {
-    const int size = forward->kernels->size;
-    const int64_t co = forward->desc.out_channels, groups = forward->groups;
-    const int64_t depth = forward->depth, columns = forward->group_columns;
-    char *to = malloc((size_t)(depth * co * size));
-    for (int64_t k = 0; to && k < depth; k++)
-        for (int64_t column = 0; column < co; column++) {
-            const int64_t group = column / columns;
-            memcpy(at_mut(to, (column % columns * groups + group) * depth + k, size),
-                   at(matrix, k * co + column, size), (size_t)size);
-        }
-    return to;
-}
-
-static csep_plan *make_back(const csep_plan *forward, const void *matrix)
-{
-    const csep_conv_desc d = {
-        .kind = CSEP_CONV,
-        .dtype = forward->desc.dtype,
-        .in_channels = forward->desc.out_channels,
+    return (csep_conv_desc){
+        .kind = kind,
+        .dtype = dtype,
+        .in_channels = channels,
         .channel_multiplier = 1,
-        .out_channels = forward->groups * forward->depth,
-        .groups = forward->groups,
+        .out_channels = columns,
+        .groups = 1,
         .kernel_h = 1,
         .kernel_w = 1,
         .stride_h = 1,
@@ -50,88 +34,143 @@ static csep_plan *make_back(const csep_plan *forward, const void *matrix)
         .dilation_h = 1,
         .dilation_w = 1,
     };
-    return plan_of(&d, transposed(forward, matrix));
 }
 
-/* The taps in the opposite order; for ordinary convolutions (kh, kw, C / groups, CO) becomes
- * (kh, kw, CO / groups, C). */
-static void *turned_weights(const csep_conv_desc *d, const csep_weights *weights, int size)
+/* to[column][row] = from[row][column]; steps are between rows of each. */
+static void transpose(const csep_kernels *kernels, const void *from, int64_t rows, int64_t columns,
+                      int64_t from_step, void *to, int64_t to_step)
 {
-    const int64_t taps = d->kernel_h * d->kernel_w, groups = csep_groups(d);
-    const int64_t c = d->in_channels / groups, co = d->out_channels / groups;
-    const int64_t each =
-        d->kind != CSEP_CONV ? (d->shared_kernel ? 1 : d->in_channels) : groups * c * co;
-    char *to = malloc((size_t)(taps * each * size));
-    for (int64_t tap = 0; to && tap < taps; tap++) {
-        const int64_t from = (taps - 1 - tap) * each;
-        if (d->kind != CSEP_CONV) {
-            memcpy(at_mut(to, tap * each, size), at(weights->dw, from, size),
-                   (size_t)(each * size));
-            continue;
-        }
-        for (int64_t q = 0; q < c; q++)
-            for (int64_t column = 0; column < groups * co; column++) {
-                const int64_t group = column / co;
-                memcpy(at_mut(to, tap * each + (column % co * groups + group) * c + q, size),
-                       at(weights->w, from + q * groups * co + column, size), (size_t)size);
-            }
-    }
-    return to;
+    const csep_convert_job job = {
+        .dtype = kernels->size == sizeof(double) ? CSEP_F64 : CSEP_F32,
+        .pixels = columns,
+        .channels = rows,
+        .pixel_step = 1,
+        .channel_step = from_step,
+        .inside_step = to_step,
+    };
+    kernels->load_staged(&job, from, to);
 }
 
-/* Whether the gradient of x is a convolution: of each input channel there is one output channel, or
- * all are summed up. */
-static int can_be_turned(const csep_conv_desc *d)
+static csep_plan *make_back(const csep_plan *forward, const void *matrix)
 {
-    return d->stride_h == 1 && d->stride_w == 1 &&
-           (d->kind == CSEP_CONV || d->channel_multiplier == 1);
+    const int64_t depth = forward->depth, co = forward->desc.out_channels;
+    const csep_conv_desc d = desc_of(CSEP_CONV, forward->desc.dtype, co, depth);
+    void *transposed = malloc((size_t)(depth * co * forward->kernels->size));
+    if (transposed)
+        transpose(forward->kernels, matrix, depth, co, co, transposed, depth);
+    return plan_of(&d, transposed);
 }
 
-static csep_plan *make_turned(const csep_conv_desc *forward, const csep_weights *weights, int size)
+/* Taps of one class are so many kernel taps apart: between two of them the stride fits in. */
+static int64_t phase_step(int64_t stride, int64_t dilation)
 {
-    csep_conv_desc d = *forward;
-    d.activation = d.depthwise_activation = no_activation;
-    if (d.kind != CSEP_CONV) {
-        d.kind = CSEP_DEPTHWISE;
-        d.out_channels = d.in_channels;
-    } else {
-        d.in_channels = forward->out_channels;
-        d.out_channels = forward->in_channels;
-    }
-    return plan_of(&d, turned_weights(forward, weights, size));
+    return stride / greatest_common_divisor(stride, dilation);
 }
 
-/* The depthwise weights, those of a shared kernel for each channel. */
-static void *spread_taps(const csep_plan *p, const void *dw)
+static int64_t phases_of_side(int64_t kernel, int64_t stride, int64_t dilation)
+{
+    return min64(phase_step(stride, dilation), kernel);
+}
+
+static csep_phase_side phase_side(int64_t first, int64_t kernel, int64_t stride, int64_t dilation)
+{
+    const int64_t step = phase_step(stride, dilation), taps = ceil_div(kernel - first, step);
+    return (csep_phase_side){first, taps, taps > 1 ? dilation / (stride / step) : 1};
+}
+
+/* A tap of a depthwise kernel for each of the C * M channels, also where they share one. */
+static void copy_tap(const csep_plan *p, const void *dw, int64_t tap, void *to)
 {
     const int size = p->kernels->size;
-    const int64_t taps = p->desc.kernel_h * p->desc.kernel_w;
     const int64_t own = p->desc.shared_kernel ? p->desc.channel_multiplier : p->depth;
-    char *to = malloc((size_t)(taps * p->depth * size));
-    for (int64_t i = 0; to && i < taps * (p->depth / own); i++)
-        memcpy(at_mut(to, i * own, size), at(dw, i / (p->depth / own) * own, size),
-               (size_t)(own * size));
+    for (int64_t k = 0; k < p->depth; k += own)
+        memcpy(at_mut(to, k, size), at(dw, tap * own, size), (size_t)(own * size));
+}
+
+/* A tap of an ordinary one: (C / groups, CO) becomes (CO / groups, C). */
+static void transpose_tap(const csep_plan *p, const void *w, int64_t tap, void *to)
+{
+    const int size = p->kernels->size;
+    const int64_t c = p->desc.in_channels / p->groups, co = p->desc.out_channels;
+    for (int64_t group = 0; group < p->groups; group++)
+        transpose(p->kernels, at(w, tap * c * co + group * p->group_columns, size), c,
+                  p->group_columns, co, at_mut(to, group * c, size), p->groups * c);
+}
+
+/* The taps of a phase in the opposite order. */
+static void *phase_weights(const csep_plan *p, const csep_weights *weights, const csep_phase *phase)
+{
+    const csep_conv_desc *d = &p->desc;
+    const int conv = d->kind == CSEP_CONV, size = p->kernels->size;
+    const int64_t down = phase_step(d->stride_h, d->dilation_h);
+    const int64_t across = phase_step(d->stride_w, d->dilation_w);
+    const int64_t each = conv ? d->in_channels * p->group_columns : p->depth;
+    const int64_t taps = phase->rows.taps * phase->columns.taps;
+    char *const to = malloc((size_t)(taps * each * size));
+    for (int64_t i = 0; to && i < taps; i++) {
+        const int64_t row = phase->rows.taps - 1 - i / phase->columns.taps;
+        const int64_t column = phase->columns.taps - 1 - i % phase->columns.taps;
+        const int64_t tap =
+            (phase->rows.first + row * down) * d->kernel_w + phase->columns.first + column * across;
+        if (conv)
+            transpose_tap(p, weights->w, tap, at_mut(to, i * each, size));
+        else
+            copy_tap(p, weights->dw, tap, at_mut(to, i * each, size));
+    }
     return to;
+}
+
+static csep_plan *make_phase(const csep_plan *p, const csep_weights *weights,
+                             const csep_phase *phase)
+{
+    const int conv = p->desc.kind == CSEP_CONV;
+    csep_conv_desc d =
+        conv ? desc_of(CSEP_CONV, p->desc.dtype, p->desc.out_channels, p->desc.in_channels)
+             : desc_of(CSEP_DEPTHWISE, p->desc.dtype, p->depth, p->depth);
+    d.groups = p->groups;
+    d.kernel_h = phase->rows.taps;
+    d.kernel_w = phase->columns.taps;
+    d.dilation_h = phase->rows.dilation;
+    d.dilation_w = phase->columns.dilation;
+    return plan_of(&d, phase_weights(p, weights, phase));
+}
+
+static int make_phases(csep_gradient_plan *p, const csep_weights *weights)
+{
+    const csep_conv_desc *d = &p->forward->desc;
+    const int64_t rows = phases_of_side(d->kernel_h, d->stride_h, d->dilation_h);
+    const int64_t columns = phases_of_side(d->kernel_w, d->stride_w, d->dilation_w);
+    p->phases = calloc((size_t)(rows * columns), sizeof *p->phases);
+    if (!p->phases)
+        return 0;
+    p->phase_count = rows * columns;
+    for (int64_t i = 0; i < p->phase_count; i++) {
+        csep_phase *phase = &p->phases[i];
+        phase->rows = phase_side(i / columns, d->kernel_h, d->stride_h, d->dilation_h);
+        phase->columns = phase_side(i % columns, d->kernel_w, d->stride_w, d->dilation_w);
+        phase->plan = make_phase(p->forward, weights, phase);
+        if (!phase->plan)
+            return 0;
+    }
+    return 1;
 }
 
 int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
                              const csep_weights *weights, const csep_gradients *gradients)
 {
     const int stage = gradients->x || gradients->dw || gradients->dw_bias;
-    *p = (csep_gradient_plan){.forward = csep_build_plan(d, weights)};
+    const int sums_again = d->activation.kind != CSEP_LINEAR;
+    *p = (csep_gradient_plan){.forward = sums_again ? csep_build_plan(d, weights)
+                                                    : csep_build_first_stage(d, weights)};
     if (!p->forward)
         return 0;
     p->sums = *p->forward;
     p->sums.desc.activation = no_activation;
     p->linear = p->sums;
     p->linear.desc.depthwise_activation = no_activation;
-    int ok = 1;
-    if (gradients->x && d->kind != CSEP_CONV)
-        ok = (p->taps = spread_taps(p->forward, weights->dw)) != NULL;
-    if (ok && gradients->x && can_be_turned(d))
-        ok = (p->turned = make_turned(d, weights, p->forward->kernels->size)) != NULL;
-    if (ok && stage && d->kind != CSEP_DEPTHWISE)
-        ok = (p->back = make_back(p->forward, csep_matrix_of(d, weights))) != NULL;
+    int ok = !gradients->x || make_phases(p, weights);
+    if (ok && stage && d->kind == CSEP_SEPARABLE)
+        ok = (p->back = make_back(p->forward, weights->pw)) != NULL;
     if (!ok)
         csep_free_gradient_plan(p);
     return ok;
@@ -141,7 +180,8 @@ void csep_free_gradient_plan(csep_gradient_plan *p)
 {
     csep_free_plan(p->forward);
     csep_free_plan(p->back);
-    csep_free_plan(p->turned);
-    free(p->taps);
+    for (int64_t i = 0; i < p->phase_count; i++)
+        csep_free_plan(p->phases[i].plan);
+    free(p->phases);
     *p = (csep_gradient_plan){0};
 }

@@ -4,17 +4,30 @@
 
 #include "plan/plan.h"
 
+/* Along one side, the input pixels under taps first, first + step, ..., `taps` of them: with a
+ * stride, others are under other taps.  From one of these taps to the next it is `dilation` output
+ * pixels. */
+typedef struct csep_phase_side {
+    int64_t first, taps, dilation;
+} csep_phase_side;
+
+/* The gradient of x at such pixels is a convolution of stride 1 with these taps in the opposite
+ * order: of the gradient of the first stage's result, then summed over the channel multiplier; or
+ * for ordinary convolutions of the gradient of the sums. */
+typedef struct csep_phase {
+    csep_phase_side rows, columns;
+    csep_plan *plan;
+} csep_phase;
+
 typedef struct csep_gradient_plan {
     csep_plan *forward; /* with its activations */
     /* The same, in the memory of the former, without the last activation, and without any. */
     csep_plan sums, linear;
-    /* From the gradient of the sums to that of the first stage's result: a product with the matrix
-     * transposed; NULL for depthwise convolutions. */
+    /* Separable convolutions: from the gradient of the sums to that of the first stage's result, a
+     * product with the matrix transposed; else NULL. */
     csep_plan *back;
-    /* Stride 1: from the gradient of the first stage's result, or for ordinary convolutions of the
-     * sums, to that of x: a convolution with the kernel turned; else NULL. */
-    csep_plan *turned;
-    void *taps; /* the depthwise weights, (kernel_h, kernel_w, C * M), or NULL */
+    csep_phase *phases; /* for the gradient of x, or NULL */
+    int64_t phase_count;
 } csep_gradient_plan;
 
 /* What those gradients need that are not NULL; 0, and nothing to free, if there is no memory. */

@@ -7,16 +7,6 @@
 
 enum { ALIGNMENT = 64 };
 
-static int64_t greatest_common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        const int64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 void csep_count_part_bytes(const csep_conv_desc *d, const csep_kernels *kernels, csep_part_bytes *n)
 {
     const int64_t vl = kernels->vl, size = kernels->size, depth = csep_depth(d);

@@ -73,10 +73,12 @@ static void *allocate(int64_t bytes)
 }
 
 /* The plan, its packed parts and its schedules lie in one block. */
-csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
+static csep_plan *build(const csep_conv_desc *d, const csep_weights *weights, int with_product)
 {
     csep_part_bytes n;
     csep_count_part_bytes(d, csep_active_kernels(d->dtype), &n);
+    if (!with_product)
+        n.product = 0;
     const int64_t parts_at = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
     const int64_t product_at = parts_at + n.small;
     const int64_t cache_at = product_at + n.product;
@@ -94,6 +96,16 @@ csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
         csep_pack_product(p, csep_matrix_of(d, weights), block + product_at);
     }
     return p;
+}
+
+csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
+{
+    return build(d, weights, 1);
+}
+
+csep_plan *csep_build_first_stage(const csep_conv_desc *d, const csep_weights *weights)
+{
+    return build(d, weights, 0);
 }
 
 void csep_free_plan(csep_plan *plan) { free(plan); }

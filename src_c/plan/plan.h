@@ -51,6 +51,9 @@ enum { CSEP_L2_PART_FOR_WEIGHTS = 4 };
  * there is no memory. */
 csep_plan *csep_build_plan(const csep_conv_desc *desc, const csep_weights *weights);
 
+/* The same for its first stage alone: the product's weights are not packed. */
+csep_plan *csep_build_first_stage(const csep_conv_desc *desc, const csep_weights *weights);
+
 void csep_free_plan(csep_plan *plan);
 
 /* A plan for one call, in the calling thread's scratch memory: packs no more than it must.  Returns

@@ -63,7 +63,8 @@ static inline int csep_is_flat(const csep_conv_desc *d, int64_t vl)
 static inline int csep_is_pointwise(const csep_conv_desc *d, const csep_geometry *g)
 {
     return d->kind == CSEP_CONV && d->kernel_h == 1 && d->kernel_w == 1 && g->rows.step == 1 &&
-           g->columns.step == 1 && g->out_h == g->input.height && g->out_w == g->input.width;
+           g->columns.step == 1 && g->out_h == g->input.height && g->out_w == g->input.width &&
+           !g->input.pad_top && !g->input.pad_left;
 }
 
 /* K, the channels of the first stage, of one group. */

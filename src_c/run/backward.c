@@ -5,14 +5,18 @@
 
 #include "plan/arith.h"
 #include "plan/sizes.h"
+#include "run/backward_input.h"
 #include "run/backward_strip.h"
+#include "run/backward_weights.h"
 #include "run/rows.h"
 
 /* Of a strip's gradient of the first stage's result: half of the smallest L2 there is, whatever
  * this one's, as the bits depend on it. */
 enum { STRIP_BYTES = 256 << 10 };
-/* Parts have sums of their own: no more of them than this, nor bytes of their sums. */
-enum { MOST_PARTS = 16, MOST_SUM_BYTES = 64 << 20 };
+/* Parts have sums of their own: no more of them than this, nor bytes of their sums.  Clearing and
+ * adding up those of a part takes as long as a few pixels: with less than this many pixels in a
+ * part, more than 3 % of the pass. */
+enum { MOST_PARTS = 16, MOST_SUM_BYTES = 64 << 20, LEAST_PIXELS = 256 };
 enum { JOB_NUMBERS = 8192 };
 
 static int64_t elements_of_pixel(const csep_backward_pass *b)
@@ -28,7 +32,7 @@ static void cut_images(csep_backward_pass *b)
     const csep_geometry *g = b->geometry;
     const int64_t row = g->out_w * elements_of_pixel(b) * p->kernels->size;
     const int64_t around = max64(csep_reach_h(&p->desc) - p->desc.stride_h, 0);
-    const int64_t small = max64(2 * around, 1), batch = g->input.batch;
+    const int64_t small = max64(around, 1), batch = g->input.batch;
     int64_t rows = max64(STRIP_BYTES / row - around, small);
     rows = min64(rows, max64(ceil_div(batch * g->out_h, MOST_PARTS), small));
     b->strips_of_image = ceil_div(g->out_h, min64(rows, g->out_h));
@@ -43,7 +47,10 @@ static void lay_out_sums(csep_backward_pass *b)
     const csep_gradients *g = &b->gradients;
     const int64_t taps = d->kernel_h * d->kernel_w, alone = d->kind == CSEP_DEPTHWISE;
     const int has_dw = d->kind != CSEP_CONV;
-    b->sum[CSEP_SUM_DW] = (csep_gradient_sum){taps * p->depth, 0, has_dw ? g->dw : NULL};
+    const int flat = d->channel_multiplier == 1 && d->stride_w == 1;
+    b->together = flat ? max64(p->kernels->vl / p->depth, 1) : 1;
+    b->tap_sums = p->depth * b->together;
+    b->sum[CSEP_SUM_DW] = (csep_gradient_sum){taps * b->tap_sums, 0, has_dw ? g->dw : NULL};
     b->sum[CSEP_SUM_DW_BIAS] =
         (csep_gradient_sum){p->depth, 0, d->kind == CSEP_SEPARABLE ? g->dw_bias : NULL};
     b->sum[CSEP_SUM_MATRIX] = (csep_gradient_sum){p->depth * d->out_channels, 0,
@@ -58,56 +65,36 @@ static void lay_out_sums(csep_backward_pass *b)
     }
     b->part_elements = round_up(at, 64);
     const int64_t bytes = max64(b->part_elements * p->kernels->size, 1);
-    const int64_t most = at ? max64(min64(MOST_PARTS, MOST_SUM_BYTES / bytes), 1) : b->strips;
+    const int64_t pixels = b->geometry->input.batch * b->geometry->out_h * b->geometry->out_w;
+    const int64_t worth = min64(pixels / LEAST_PIXELS, MOST_SUM_BYTES / bytes);
+    const int64_t most = min64(at ? worth : b->strips, MOST_PARTS);
     /* One where there are no images: its sums are 0. */
     b->parts = max64(min64(b->strips, most), 1);
     b->sums_bytes = at ? bytes * b->parts : 0;
 }
 
-/* The geometry of the convolution that is the gradient of x; whether each of its rows sees one. */
-static int find_turned(csep_backward_pass *b)
-{
-    const csep_plan *turned = b->plan->turned;
-    const csep_geometry *g = b->geometry;
-    if (!turned || !b->gradients.x)
-        return 0;
-    const int64_t reach_h = csep_reach_h(&turned->desc), reach_w = csep_reach_w(&turned->desc);
-    csep_input in = {.dtype = turned->desc.dtype,
-                     .batch = g->input.batch,
-                     .height = g->out_h,
-                     .width = g->out_w,
-                     .pad_top = reach_h - 1 - g->input.pad_top,
-                     .pad_left = reach_w - 1 - g->input.pad_left};
-    in.pad_bottom = g->input.height - g->out_h + reach_h - 1 - in.pad_top;
-    in.pad_right = g->input.width - g->out_w + reach_w - 1 - in.pad_left;
-    const int fits = in.pad_top >= 0 && in.pad_left >= 0 && in.pad_bottom >= 0 && in.pad_right >= 0;
-    /* Rows of x that only padding or nothing sees are left to the other way. */
-    return fits && csep_resolve_sizes(&turned->desc, &in, &b->turned) == CSEP_OK &&
-           b->turned.out_h == g->input.height && b->turned.out_w == g->input.width &&
-           g->input.height - 1 - in.pad_top < g->out_h;
-}
-
-/* The most that a strip's convolutions want. */
-static int64_t convolution_scratch(const csep_backward_pass *b, int64_t *most_rows)
+/* The most that a strip wants for its convolutions and for a phase of x's gradient, and its rows.
+ */
+static int64_t most_scratch(const csep_backward_pass *b, int64_t *most_rows, int64_t *phase_numbers)
 {
     const csep_plan *p = b->plan->forward, *back = b->plan->back;
-    const csep_geometry *g = b->geometry;
     int64_t bytes = 0;
-    *most_rows = 0;
+    *most_rows = *phase_numbers = 0;
     for (int64_t i = 0; i < b->strips_of_image; i++) {
-        const csep_strip s = csep_find_strip(b, i);
+        const csep_strip s = csep_find_strip(b, i, 0);
         const int64_t rows = s.to - s.from;
         *most_rows = max64(*most_rows, rows);
-        const csep_call sums = {.plan = &b->plan->sums, .geometry = g};
+        const csep_call sums = csep_plain_call(&b->plan->sums, b->geometry);
         if (p->desc.activation.kind != CSEP_LINEAR)
             bytes = max64(bytes, csep_scratch_of_rows(&sums, s.from, s.to));
         const csep_geometry pixels = csep_pixels_of_rows(b, rows);
-        const csep_call product = {.plan = back, .geometry = &pixels};
+        const csep_call product = csep_plain_call(back, &pixels);
         if (back && b->needs_stage)
             bytes = max64(bytes, csep_scratch_of_rows(&product, 0, rows));
-        const csep_call turned = {.plan = b->plan->turned, .geometry = &b->turned};
-        if (b->use_turned && s.in_row < s.in_end)
-            bytes = max64(bytes, csep_scratch_of_rows(&turned, s.in_row, s.in_end));
+        int64_t of_phases, numbers;
+        csep_count_input_scratch(b, &s, &of_phases, &numbers);
+        bytes = max64(bytes, of_phases);
+        *phase_numbers = max64(*phase_numbers, numbers);
     }
     return bytes;
 }
@@ -127,18 +114,17 @@ static void lay_out_scratch(csep_backward_pass *b)
     const int size = p->kernels->size;
     const int64_t vl = p->kernels->vl, out_w = b->geometry->out_w, co = d->out_channels;
     const int64_t depth = round_up(p->depth, vl);
-    int64_t rows, at = 0;
-    const int64_t tile = convolution_scratch(b, &rows);
-    const int64_t pixels =
-        min64(max64(CSEP_GRADIENT_PIXELS / out_w, 1) * out_w, 2 * CSEP_GRADIENT_PIXELS);
+    int64_t rows, phase, at = 0;
+    const int64_t tile = most_scratch(b, &rows, &phase);
+    const int64_t pixels = csep_gradient_pixels(b);
     const int64_t between = d->depthwise_activation.kind == CSEP_LINEAR ? 0 : rows * out_w;
     b->ds_at = piece(&at, d->activation.kind == CSEP_LINEAR ? 0 : rows * out_w * co, size);
-    b->du_at = piece(&at, b->plan->back ? rows * out_w * p->depth * p->groups : 0, size);
+    b->du_at = piece(&at, b->plan->back ? rows * out_w * p->depth : 0, size);
     b->between_at = piece(&at, max64(between * p->depth, pixels * depth), size);
     b->rows_at = piece(&at, round_up(pixels, vl) * depth, size);
     b->columns_at =
         piece(&at, max64(pixels * round_up(p->group_columns, vl), max64(depth, co)), size);
-    b->terms_at = piece(&at, d->kernel_h * d->kernel_w * (int64_t)sizeof(csep_term), 1);
+    b->phase_at = piece(&at, phase, size);
     b->tile_at = piece(&at, tile, 1);
     b->scratch_step = at;
 }
@@ -149,8 +135,7 @@ void csep_prepare_backward(csep_backward_pass *b)
     const int conv = b->plan->forward->desc.kind == CSEP_CONV;
     cut_images(b);
     lay_out_sums(b);
-    b->use_turned = find_turned(b);
-    b->needs_stage = (!conv && (g->dw || g->dw_bias)) || (g->x && !(conv && b->use_turned));
+    b->needs_stage = !conv && (g->dw || g->dw_bias || g->x);
     lay_out_scratch(b);
 }
 
@@ -163,14 +148,19 @@ static void run_part(void *context, int64_t part, int thread)
     char *scratch = b->scratch + thread * b->scratch_step;
     if (sums)
         memset(sums, 0, (size_t)bytes);
-    for (int64_t i = share(b->strips, part, b->parts); i < share(b->strips, part + 1, b->parts);
-         i++)
-        csep_run_strip(b, i, sums, scratch);
+    const int64_t first = share(b->strips, part, b->parts);
+    for (int64_t i = first; i < share(b->strips, part + 1, b->parts); i++)
+        csep_run_strip(b, i, i > first, sums, scratch);
 }
 
 static int64_t jobs_of(const csep_gradient_sum *s)
 {
     return s->to ? ceil_div(s->count, JOB_NUMBERS) : 0;
+}
+
+static int taps_are_folded(const csep_backward_pass *b)
+{
+    return b->together > 1 || b->plan->forward->desc.shared_kernel;
 }
 
 /* Numbers of one gradient: the parts' sums, added to the first's in order. */
@@ -187,21 +177,22 @@ static void add_parts(void *context, int64_t job, int thread)
     void *total = at_mut(b->sums, s->at + first, size);
     for (int64_t part = 1; part < b->parts; part++)
         csep_add_numbers(p->kernels, total, at(total, part * b->part_elements, size), count);
-    if (s != &b->sum[CSEP_SUM_DW] || !p->desc.shared_kernel)
+    if (s != &b->sum[CSEP_SUM_DW] || !taps_are_folded(b))
         memcpy(at_mut(s->to, first, size), total, (size_t)(count * size));
 }
 
-/* A kernel that all channels share has the sum of their gradients. */
-static void fold_channels(void *context, int64_t tap, int thread)
+/* One tap: the sums of pixels that were taken together are added up, and those of channels that
+ * share a kernel. */
+static void fold_tap(void *context, int64_t tap, int thread)
 {
     (void)thread;
     const csep_backward_pass *b = context;
     const csep_plan *p = b->plan->forward;
-    const int64_t m = p->desc.channel_multiplier;
+    const int64_t own = p->desc.shared_kernel ? p->desc.channel_multiplier : p->depth;
     const int size = p->kernels->size;
     const csep_gradient_sum *s = &b->sum[CSEP_SUM_DW];
-    csep_sum_pixels(p->kernels, at(b->sums, s->at + tap * p->depth, size), p->desc.in_channels, m,
-                    at_mut(s->to, tap * m, size));
+    csep_sum_pixels(p->kernels, at(b->sums, s->at + tap * b->tap_sums, size), b->tap_sums / own,
+                    own, at_mut(s->to, tap * own, size));
 }
 
 int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
@@ -213,7 +204,7 @@ int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
     for (int i = 0; i < CSEP_GRADIENT_SUMS; i++)
         jobs += jobs_of(&b->sum[i]);
     tasks[count++] = (csep_task){jobs, add_parts, b};
-    if (b->sum[CSEP_SUM_DW].to && d->shared_kernel)
-        tasks[count++] = (csep_task){d->kernel_h * d->kernel_w, fold_channels, b};
+    if (b->sum[CSEP_SUM_DW].to && taps_are_folded(b))
+        tasks[count++] = (csep_task){d->kernel_h * d->kernel_w, fold_tap, b};
     return count;
 }

@@ -40,6 +40,8 @@ csep_ahead csep_input_ahead(const csep_call *c, int64_t job, const csep_tile *t)
     const csep_schedule *s = c->schedule;
     const csep_conv_desc *d = &c->plan->desc;
     const int rows_skipped = d->stride_h > csep_reach_h(d);
+    if (job + 1 == csep_jobs(s))
+        return c->after;
     if (!s->prefetch_x || rows_skipped || s->column_tiles > 1 || (job + 1) % s->row_tiles == 0)
         return none;
     const csep_tile n = csep_tile_of(c, job + 1);

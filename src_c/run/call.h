@@ -4,6 +4,12 @@
 
 #include "plan/schedule.h"
 
+/* Input that will be read next and is not read now; x is NULL where there is none. */
+typedef struct csep_ahead {
+    const void *x;
+    int64_t elements;
+} csep_ahead;
+
 typedef struct csep_call {
     const csep_plan *plan;
     const csep_geometry *geometry;
@@ -12,6 +18,7 @@ typedef struct csep_call {
     void *y;
     int64_t y_step; /* between pixels of y, where that is a part of a wider array; else 0: residual
                      * is laid out as y */
+    csep_ahead after; /* what the caller reads after this call, to be prefetched by its last tile */
 } csep_call;
 
 static inline int64_t csep_y_step(const csep_call *c)
@@ -38,13 +45,8 @@ int64_t csep_end_input_row(const csep_call *call, int64_t row);
 /* The tile of a job of the schedule. */
 csep_tile csep_tile_of(const csep_call *call, int64_t job);
 
-/* Input that the next job reads and this one, whose tile it is, does not: NULL where there is none,
- * or where it is not read as it lies. */
-typedef struct csep_ahead {
-    const void *x;
-    int64_t elements;
-} csep_ahead;
-
+/* Input that the next job reads and this one, whose tile it is, does not; none where it is not read
+ * as it lies. */
 csep_ahead csep_input_ahead(const csep_call *call, int64_t job, const csep_tile *tile);
 
 #endif

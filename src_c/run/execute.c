@@ -47,7 +47,8 @@ csep_status csep_run(const csep_plan *plan, const csep_geometry *geometry, const
     const int threads = csep_budget_take(awake ? s.threads : s.worth_waking, num_threads);
     if (threads < s.threads)
         csep_find_schedule(plan, geometry, threads, &s);
-    csep_call call = {plan, geometry, &s, x, residual, y, 0};
+    csep_call call = {
+        .plan = plan, .geometry = geometry, .schedule = &s, .x = x, .residual = residual, .y = y};
     const csep_status status = run_schedule(&call);
     csep_budget_return(threads);
     if (could_share)
