@@ -200,6 +200,13 @@ cdef extern from "csep.h" nogil:
                                        void *, int)
     csep_status csep_backward(const csep_conv_desc *, const csep_input *, const csep_weights *,
                               const void *, const void *, const void *, const csep_gradients *, int)
+    ctypedef struct csep_gradient_plan:
+        pass
+    csep_status csep_gradient_plan_create(csep_gradient_plan **, const csep_conv_desc *,
+                                          const csep_weights *)
+    csep_status csep_execute_backward(const csep_gradient_plan *, const csep_input *, const void *,
+                                      const void *, const void *, const csep_gradients *, int)
+    void csep_gradient_plan_destroy(csep_gradient_plan *)
     int64_t csep_scratch_bytes(const csep_plan *, const csep_input *, int)
     int64_t csep_plan_bytes(const csep_plan *)
     void csep_plan_destroy(csep_plan *)

@@ -946,6 +946,7 @@ cdef class Plan:
     cdef Weights weights
     cdef Packed last
     cdef dict others
+    cdef dict gradient_plans
 
     def __cinit__(self, int kind, int rank, dw, matrix, depthwise_bias, bias, strides, padding,
                   mode, dilations, depthwise_activation, activation, data_format,
@@ -970,7 +971,7 @@ cdef class Plan:
         self.weights.slopes = own(given.slopes)
         read_weights(&self.c, self.weights)
         finish_padding(&self.c)
-        self.others = {}
+        self.others, self.gradient_plans = {}, {}
         if self.c.desc.in_channels >= 0:
             self.last = pack(&self.c.desc, self.weights)
 
@@ -1062,6 +1063,21 @@ cdef class Plan:
         if status != CSEP_OK:
             raise_status(status)
         return out
+
+    def backward(self, dy, x, residual, wanted, out, num_threads):
+        """Return a dict of the gradients that are wanted, as `differentiate`."""
+        cdef Convolution c = self.c
+        cdef Weights w = self.weights
+        if c.input.padding_mode != CSEP_ZEROS:
+            raise ValueError(
+                'mode: expected "zeros" in a backward pass, got an operator with '
+                f'"{mode_name(c.input.padding_mode)}"'
+            )
+        cdef tuple given = ((w.dw, w.dw, "dw"), (w.matrix, w.matrix, matrix_name(c.kind)),
+                            (w.depthwise_bias, w.depthwise_bias, "depthwise_bias"),
+                            (w.bias, w.bias, "bias"))
+        return gradients_of(&c, w, given, self.gradient_plans, dy, x, residual, wanted, out,
+                            read_threads(num_threads))
 
     def output_shape(self, tuple shape):
         """Return the shape of the result for an input_shape, a tuple of ints."""

@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from .. import _core
-from ..spec.arrays import Array, shown
 from ..spec.docs import document
+from ..spec.gradients import Gradients, Out, named_arrays, wanted_gradients
 from ..spec.types import Activation, ArrayLike, DataFormat, Integer, Padding, Steps
 
 _IMAGE, _SEQUENCE = 4, 3  # ranks of x
-
-
-class Gradients(NamedTuple):
-    """Gradients with respect to the arguments of a convolution, each like its argument.
-
-    None where there is no such argument, or its gradient was not asked for.
-
-    Examples
-    --------
-    >>> import csep
-    >>> csep.Gradients()._fields
-    ('x', 'dw', 'pw', 'bias', 'depthwise_bias', 'residual', 'w')
-    """
-
-    x: Array | None = None
-    dw: Array | None = None
-    pw: Array | None = None
-    bias: Array | None = None
-    depthwise_bias: Array | None = None
-    residual: Array | None = None
-    w: Array | None = None
-
-
-Out = Mapping[str, Array] | Gradients | None
-
-
-def _wanted(wrt: Iterable[str] | None, given: dict[str, Any]) -> list[str]:
-    """Return the names of the gradients that are asked for."""
-    there = [name for name, value in given.items() if value is not None]
-    if wrt is None:
-        return there
-    expected = f"wrt: expected some of {', '.join(there)}"
-    if isinstance(wrt, str) or not isinstance(wrt, Iterable):
-        raise TypeError(f'{expected}, such as ("{there[0]}",), got {shown(wrt)}')
-    names = list(wrt)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"{expected}, got {shown(name)}")
-        if name not in there:
-            reason = ", which was not given" if name in given else ""
-            raise ValueError(f"{expected}, got {shown(name)}{reason}")
-    return [name for name in there if name in names]
-
-
-def _named(out: Out, wanted: list[str]) -> dict[str, Any] | None:
-    """Return the arrays to write to by name."""
-    if out is None:
-        return None
-    if isinstance(out, Gradients):
-        out = {name: array for name, array in out._asdict().items() if array is not None}
-    if not isinstance(out, Mapping):
-        raise TypeError(f"out: expected a dict of arrays, or Gradients, got {shown(out)}")
-    if set(out) != set(wanted):
-        raise ValueError(f"out: expected arrays for {', '.join(wanted)}, got {', '.join(out)}")
-    return dict(out)
 
 
 def _run(
@@ -85,7 +30,7 @@ def _run(
     groups: Any = 1,
 ) -> Gradients:
     """Return the gradients that are asked for; given: what they may be asked for of, by name."""
-    wanted = _wanted(wrt, given)
+    wanted = wanted_gradients(wrt, given)
     found = _core.differentiate(
         kind,
         rank,
@@ -102,7 +47,7 @@ def _run(
         *activations,
         data_format,
         wanted,
-        _named(out, wanted),
+        named_arrays(out, wanted),
         num_threads,
         shared_kernel,
         groups,

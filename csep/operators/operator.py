@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..spec import files
 from ..spec.arrays import Array
 from ..spec.counts import check_shape, pixel_macs
 from ..spec.docs import document
+from ..spec.gradients import Gradients, Out, named_arrays, wanted_gradients
 from ..spec.types import Activation, ArrayLike, Integer, Path
 from .folding import folded_arguments
 from .keras_layers import operator_arguments, pointwise_arguments
@@ -146,6 +147,55 @@ class Operator:
             result: Array = x._run_operator(self, residual)  # a value of a network
             return result
         return self._plan.run(x, residual, out, num_threads)
+
+    @document
+    def backward(
+        self,
+        dy: ArrayLike,
+        x: ArrayLike,
+        *,
+        residual: ArrayLike | None = None,
+        wrt: Iterable[str] | None = None,
+        out: Out = None,
+        num_threads: Integer | None = None,
+    ) -> Gradients:
+        """Gradients of a loss, from dy, its gradient with respect to the operator's result.
+
+        The formulas are those of `separable_conv2d_backward`; what a backward pass computes with is
+        made at the first call and kept.
+
+        Parameters
+        ----------
+        dy : array_like
+            Of the shape and dtype of the result.
+        {x}
+        {backward}
+
+        Returns
+        -------
+        Gradients
+            With respect to x, residual and the operator's weights, each like the array of that name
+            in `weights` (``g.pw`` is ``(C * M, CO)``); None where there is none or wrt does not
+            name it.
+
+        Raises
+        ------
+        {raises}
+        {raises_memory}
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import csep
+        >>> op = csep.DepthwiseConv2D(np.ones((2, 2, 1, 1), "f4"))
+        >>> op.backward(np.ones((1, 2, 2, 3), "f4"), np.ones((1, 3, 3, 3), "f4")).dw[:, :, 0, 0]
+        array([[12., 12.],
+               [12., 12.]], dtype=float32)
+        """
+        wanted = wanted_gradients(wrt, {"x": x, **self._arrays(), "residual": residual})
+        arrays = named_arrays(out, wanted)
+        found = self._plan.backward(dy, x, residual, wanted, arrays, num_threads)
+        return Gradients(**found)
 
     # What every operator can tell of itself.
 

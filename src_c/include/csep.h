@@ -266,6 +266,19 @@ csep_status csep_backward(const csep_conv_desc *desc, const csep_input *input,
                           const csep_weights *weights, const void *x, const void *residual,
                           const void *dy, const csep_gradients *gradients, int num_threads);
 
+/* The same for weights that are used many times: what a backward pass computes with is made once.
+ * The weights may go afterwards. */
+typedef struct csep_gradient_plan csep_gradient_plan;
+
+csep_status csep_gradient_plan_create(csep_gradient_plan **plan, const csep_conv_desc *desc,
+                                      const csep_weights *weights);
+
+csep_status csep_execute_backward(const csep_gradient_plan *plan, const csep_input *input,
+                                  const void *x, const void *residual, const void *dy,
+                                  const csep_gradients *gradients, int num_threads);
+
+void csep_gradient_plan_destroy(csep_gradient_plan *plan);
+
 /* Scratch bytes that one thread of csep_execute will use for this input; 0 for a bad one. */
 int64_t csep_scratch_bytes(const csep_plan *plan, const csep_input *input, int num_threads);
 

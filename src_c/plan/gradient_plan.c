@@ -156,9 +156,8 @@ static int make_phases(csep_gradient_plan *p, const csep_weights *weights)
 }
 
 int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
-                             const csep_weights *weights, const csep_gradients *gradients)
+                             const csep_weights *weights, int needs)
 {
-    const int stage = gradients->x || gradients->dw || gradients->dw_bias;
     const int sums_again = d->activation.kind != CSEP_LINEAR;
     *p = (csep_gradient_plan){.forward = sums_again ? csep_build_plan(d, weights)
                                                     : csep_build_first_stage(d, weights)};
@@ -168,8 +167,8 @@ int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
     p->sums.desc.activation = no_activation;
     p->linear = p->sums;
     p->linear.desc.depthwise_activation = no_activation;
-    int ok = !gradients->x || make_phases(p, weights);
-    if (ok && stage && d->kind == CSEP_SEPARABLE)
+    int ok = !(needs & CSEP_NEEDS_PHASES) || make_phases(p, weights);
+    if (ok && (needs & CSEP_NEEDS_BACK) && d->kind == CSEP_SEPARABLE)
         ok = (p->back = make_back(p->forward, weights->pw)) != NULL;
     if (!ok)
         csep_free_gradient_plan(p);

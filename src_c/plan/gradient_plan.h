@@ -19,7 +19,7 @@ typedef struct csep_phase {
     csep_plan *plan;
 } csep_phase;
 
-typedef struct csep_gradient_plan {
+struct csep_gradient_plan {
     csep_plan *forward; /* with its activations */
     /* The same, in the memory of the former, without the last activation, and without any. */
     csep_plan sums, linear;
@@ -28,11 +28,14 @@ typedef struct csep_gradient_plan {
     csep_plan *back;
     csep_phase *phases; /* for the gradient of x, or NULL */
     int64_t phase_count;
-} csep_gradient_plan;
+};
 
-/* What those gradients need that are not NULL; 0, and nothing to free, if there is no memory. */
+/* What gradients need: that of x, those of the depthwise stage's weights and of x. */
+enum { CSEP_NEEDS_PHASES = 1, CSEP_NEEDS_BACK = 2 };
+
+/* 0, and nothing to free, if there is no memory. */
 int csep_build_gradient_plan(csep_gradient_plan *plan, const csep_conv_desc *desc,
-                             const csep_weights *weights, const csep_gradients *gradients);
+                             const csep_weights *weights, int needs);
 
 void csep_free_gradient_plan(csep_gradient_plan *plan);
 

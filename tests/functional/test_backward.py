@@ -208,6 +208,56 @@ def test_a_kernel_larger_than_the_image():
     assert np.count_nonzero(found["dw"].any((2, 3))) == 5 * 3  # the others see padding alone
 
 
+def tap_by_tap(dy, x, dw, pw, strides, pads):
+    """Gradients of x, dw and pw in float64, a tap at a time."""
+    dy, x, dw, pw = (a.astype("f8") for a in (dy, x, dw, pw))
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    gx, gdw, du = np.zeros_like(padded), np.zeros_like(dw), dy @ pw.T
+    d = np.zeros_like(du)
+    for i, j in np.ndindex(dw.shape[:2]):
+        under = np.s_[
+            :,
+            i : i + strides * (dy.shape[1] - 1) + 1 : strides,
+            j : j + strides * (dy.shape[2] - 1) + 1 : strides,
+        ]
+        d += padded[under] * dw[i, j, :, 0]
+        gdw[i, j, :, 0] = (padded[under] * du).sum((0, 1, 2))
+        gx[under] += du * dw[i, j, :, 0]
+    (top, _), (left, _) = pads
+    gx = gx[:, top : top + x.shape[1], left : left + x.shape[2]]
+    return {"x": gx, "dw": gdw, "pw": np.einsum("nhwk,nhwc->kc", d, dy)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "taps", "channels", "strides", "pads"),
+    [
+        ((1, 400, 60, 40), 3, 24, 1, ((1, 1), (1, 1))),
+        ((2, 301, 61, 33), 5, 16, 2, ((2, 2), (1, 3))),
+        ((3, 200, 40, 3), 5, 20, 1, ((0, 0), (0, 0))),
+        ((2, 150, 41, 8), 3, 130, 3, ((0, 3), (9, 0))),
+        ((1, 90, 70, 64), 31, 32, 1, ((15, 15), (15, 15))),
+    ],
+)
+def test_images_of_many_strips(shape, taps, channels, strides, pads):
+    """Rows that strips share, and parts, must not show; nor the number of threads."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape, "f4")
+    dw = rng.standard_normal((taps, taps, shape[3], 1), "f4") / taps
+    pw = rng.standard_normal((shape[3], channels), "f4") / 8
+    said = {"strides": strides, "padding": pads}
+    dy = rng.standard_normal(csep.separable_conv2d(x, dw, pw, **said).shape, "f4")
+    got = csep.separable_conv2d_backward(dy, x, dw, pw, **said, num_threads=1)
+    for name, want in tap_by_tap(dy, x, dw, pw, strides, pads).items():
+        scale = np.abs(want).max()
+        np.testing.assert_allclose(getattr(got, name), want, atol=2e-5 * scale, err_msg=name)
+    for threads in (2, 3, 16):
+        again = csep.separable_conv2d_backward(dy, x, dw, pw, **said, num_threads=threads)
+        for one, other in zip(got, again, strict=True):
+            assert one is other is None or np.array_equal(one, other)
+    alone = csep.separable_conv2d_backward(dy, x, dw, pw, **said, wrt=["x"])
+    np.testing.assert_array_equal(alone.x, got.x)
+
+
 @pytest.mark.parametrize("form", ["NCHW", "float16", "1d"])
 def test_other_forms(form):
     rng = np.random.default_rng(0)
