@@ -7,8 +7,6 @@ them.  Only what a training loop has to do is in the step: tensors are made befo
 
 import os
 
-import numpy as np
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

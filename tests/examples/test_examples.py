@@ -27,6 +27,29 @@ def test_shared_kernel():
     assert "the same to the bit" in example("shared_kernel.py")
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "text"),
+    [
+        ("gradients_in_jax.py", "jax", "gradient of dw (3, 3, 3, 2): as JAX's own"),
+        ("gradients_in_autograd.py", "autograd", "the kernel of a blur was found"),
+    ],
+)
+def test_gradients(name, module, text):
+    if importlib.util.find_spec(module) is None:
+        pytest.skip('needs pip install ".[parity]"')
+    assert text in example(name)
+
+
+def test_train_digits(tmp_path):
+    """It checks what it says."""
+    if not all(map(importlib.util.find_spec, ("sklearn", "matplotlib"))):
+        pytest.skip('needs pip install ".[parity]"')
+    picture = tmp_path / "digits.png"
+    printed = example("train_digits.py", "--seeds", "1", "--epochs", "12", "--picture", picture)
+    assert "| separable 8 | 5826 |" in printed
+    assert picture.stat().st_size > 20_000
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason='needs pip install ".[parity]"'
 )
