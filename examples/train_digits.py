@@ -280,20 +280,24 @@ def explain(results, spreads):
     assert right["separable 8"] > right["separable 1"] + 0.03, right
     assert right["ones"] < 0.45, right
     assert lost < 0.2, lost
-    glorot_spread, normal_spread = spreads["separable 8"]
+    keras, old = spreads["separable 8"]
+    ones, one, eight, shared = (
+        f"{right[name]:.0%}" for name in ("ones", "separable 1", "separable 8", "shared")
+    )
     print(f"""
 ones         Each layer's outputs are one and the same sum, so the dense layer sees one number
-             for an image: {right["ones"]:.0%}.  Nothing can be told apart by it, whatever the depthwise
+             for an image: {ones}.  Nothing can be told apart by it, whatever the depthwise
              kernels are.
 separable 1  A grey image is one channel, and multiplier 1 makes one map of it: the first layer's
-             16 outputs are that map, scaled.  {right["separable 1"]:.0%} after as many epochs as take
-             multiplier 8, which has 8 maps to choose from, to {right["separable 8"]:.0%}.
+             16 outputs are that map, scaled.  {one} after as many epochs as take
+             multiplier 8, which has 8 maps to choose from, to {eight}.
 normal       Weights of spread 1 multiply the spread of signals by about sqrt(9 * C * M) a layer:
-             the last maps of separable 8 begin at {normal_spread:.0f}, Glorot's at {glorot_spread:.2f}.  Each stage's
-             gradient holds the other's weights, so gradients grow likewise, and the first steps
-             of gradient descent throw the network off for good: {lost:.0%}, one and the same digit
-             for every image.  Adam's steps do not grow with gradients, and it learns.
-shared       One 3x3 kernel for all channels, trained: {right["shared"]:.0%}.""")
+             the last maps of separable 8 begin at {old:.0f}, Glorot's at {keras:.2f}.  Each
+             stage's gradient holds the other's weights, so gradients grow likewise, and the
+             first steps of gradient descent throw the network off for good: {lost:.0%}, one and
+             the same digit for every image.  Adam's steps do not grow with gradients, and it
+             learns.
+shared       One 3x3 kernel for all channels, trained: {shared}.""")
 
 
 def main():

@@ -13,7 +13,7 @@ static const csep_activation no_activation = {CSEP_LINEAR, 0};
 static csep_plan *plan_of(const csep_conv_desc *d, void *numbers)
 {
     const csep_weights weights = {.dw = numbers, .w = numbers};
-    csep_plan *plan = numbers ? csep_build_plan(d, &weights) : NULL;
+    csep_plan *plan = numbers ? csep_build_part(d, &weights, 1) : NULL;
     free(numbers);
     return plan;
 }
@@ -159,8 +159,7 @@ int csep_build_gradient_plan(csep_gradient_plan *p, const csep_conv_desc *d,
                              const csep_weights *weights, int needs)
 {
     const int sums_again = d->activation.kind != CSEP_LINEAR;
-    *p = (csep_gradient_plan){.forward = sums_again ? csep_build_plan(d, weights)
-                                                    : csep_build_first_stage(d, weights)};
+    *p = (csep_gradient_plan){.forward = csep_build_part(d, weights, sums_again)};
     if (!p->forward)
         return 0;
     p->sums = *p->forward;

@@ -73,7 +73,8 @@ static void *allocate(int64_t bytes)
 }
 
 /* The plan, its packed parts and its schedules lie in one block. */
-static csep_plan *build(const csep_conv_desc *d, const csep_weights *weights, int with_product)
+static csep_plan *build(const csep_conv_desc *d, const csep_weights *weights, int with_product,
+                        int64_t cache_bytes)
 {
     csep_part_bytes n;
     csep_count_part_bytes(d, csep_active_kernels(d->dtype), &n);
@@ -82,14 +83,15 @@ static csep_plan *build(const csep_conv_desc *d, const csep_weights *weights, in
     const int64_t parts_at = round_up((int64_t)sizeof(csep_plan), ALIGNMENT);
     const int64_t product_at = parts_at + n.small;
     const int64_t cache_at = product_at + n.product;
-    const int64_t bytes = cache_at + round_up(csep_schedule_cache_bytes(), ALIGNMENT);
+    const int64_t bytes = cache_at + round_up(cache_bytes, ALIGNMENT);
     char *block = allocate(bytes);
     if (!block)
         return NULL;
     csep_plan *p = (csep_plan *)block;
     fill_plan(p, d, &n, block + parts_at, weights);
     p->bytes = bytes;
-    p->schedules = csep_init_schedule_cache(block + cache_at);
+    if (cache_bytes)
+        p->schedules = csep_init_schedule_cache(block + cache_at);
     if (n.product) {
         p->form = CSEP_PACKED;
         p->product = block + product_at;
@@ -100,12 +102,12 @@ static csep_plan *build(const csep_conv_desc *d, const csep_weights *weights, in
 
 csep_plan *csep_build_plan(const csep_conv_desc *d, const csep_weights *weights)
 {
-    return build(d, weights, 1);
+    return build(d, weights, 1, csep_schedule_cache_bytes());
 }
 
-csep_plan *csep_build_first_stage(const csep_conv_desc *d, const csep_weights *weights)
+csep_plan *csep_build_part(const csep_conv_desc *d, const csep_weights *weights, int with_product)
 {
-    return build(d, weights, 0);
+    return build(d, weights, with_product, 0);
 }
 
 void csep_free_plan(csep_plan *plan) { free(plan); }

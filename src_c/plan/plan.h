@@ -51,8 +51,10 @@ enum { CSEP_L2_PART_FOR_WEIGHTS = 4 };
  * there is no memory. */
 csep_plan *csep_build_plan(const csep_conv_desc *desc, const csep_weights *weights);
 
-/* The same for its first stage alone: the product's weights are not packed. */
-csep_plan *csep_build_first_stage(const csep_conv_desc *desc, const csep_weights *weights);
+/* The same as a part of something larger that makes schedules itself: none are kept.  Without a
+ * product only the first stage is packed. */
+csep_plan *csep_build_part(const csep_conv_desc *desc, const csep_weights *weights,
+                           int with_product);
 
 void csep_free_plan(csep_plan *plan);
 

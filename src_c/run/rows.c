@@ -7,9 +7,11 @@
 csep_geometry csep_geometry_of_rows(const csep_call *c, int64_t row, int64_t row_end)
 {
     csep_geometry g = *c->geometry;
-    /* At least one, also where the rows see nothing but padding: kernels then find none of it. */
-    const int64_t from = min64(csep_first_input_row(c, row), g.input.height - 1);
-    const int64_t end = max64(csep_end_input_row(c, row_end - 1), from + 1);
+    const int64_t height = g.input.height;
+    /* At least one if there is one, also where the rows see nothing but padding: kernels then find
+     * none of it. */
+    const int64_t from = max64(min64(csep_first_input_row(c, row), height - 1), 0);
+    const int64_t end = max64(csep_end_input_row(c, row_end - 1), min64(from + 1, height));
     const int64_t top = row * g.rows.step - g.input.pad_top;
     const int64_t reach = (row_end - 1 - row) * g.rows.step + csep_reach_h(&c->plan->desc);
     g.input.batch = 1;

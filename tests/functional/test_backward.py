@@ -333,6 +333,15 @@ def test_out_is_written():
     assert np.shares_memory(again.w, out["w"])
 
 
+def test_images_of_no_rows_have_padding_alone():
+    x, w, dy = np.ones((2, 0, 1, 1)), np.ones((5, 1, 1, 3)), np.ones((2, 8, 11, 3))
+    said = {"padding": ((9, 3), (5, 5)), "activation": "selu"}
+    g = csep.conv2d_backward(dy, x, w, np.ones(3), **said)
+    assert g.x.shape == x.shape
+    assert not g.w.any()
+    np.testing.assert_allclose(g.bias, [176 * 1.0507009873554805] * 3)
+
+
 def test_no_images_have_sums_of_nothing():
     x, dw, pw = np.ones((0, 4, 4, 2)), np.ones((3, 3, 2, 1)), np.ones((2, 3))
     g = csep.separable_conv2d_backward(np.ones((0, 2, 2, 3)), x, dw, pw)

@@ -240,7 +240,70 @@ static int make_arrays(input *in, const csep_conv_desc *d, const csep_input *s, 
     return 1;
 }
 
-static void run(const csep_conv_desc *d, const csep_input *s, const arrays *a, int threads)
+/* Where gradients go: the array and how many numbers it has, in the order of csep_gradients; those
+ * that there are or, now and then, one too many. */
+enum { GRADIENTS = 7 };
+
+static csep_gradients make_gradients(input *in, const csep_conv_desc *d, const csep_input *s,
+                                     const arrays *a, void **array, int64_t *numbers)
+{
+    const int conv = d->kind == CSEP_CONV, separable = d->kind == CSEP_SEPARABLE;
+    const int64_t depth =
+        conv ? d->kernel_h * d->kernel_w * d->in_channels : d->in_channels * d->channel_multiplier;
+    const int64_t groups = d->groups ? d->groups : 1;
+    const int64_t counts[GRADIENTS] = {
+        s->batch * s->height * s->width * d->in_channels,
+        a->residual ? a->outputs : 0,
+        conv ? 0
+             : d->kernel_h * d->kernel_w * (d->shared_kernel ? 1 : d->in_channels) *
+                   d->channel_multiplier,
+        separable ? depth : 0,
+        separable ? depth * d->out_channels : 0,
+        conv ? depth / groups * d->out_channels : 0,
+        d->out_channels,
+    };
+    const int64_t chosen = take(in, 0, 255);
+    const int rooms[GRADIENTS] = {7, 10, 11, 12, 13, 14, 15};
+    for (int i = 0; i < GRADIENTS; i++) {
+        const int wanted = chosen >> i & 1 && (counts[i] > 0 || chosen == 255);
+        numbers[i] = counts[i];
+        array[i] = wanted ? make_array(in, rooms[i], counts[i] * bytes_of(d->dtype)) : NULL;
+    }
+    return (csep_gradients){array[0], array[1], array[2], array[3], array[4], array[5], array[6]};
+}
+
+/* One thread and many, the plan and both steps in one: the same bits. */
+static void differentiate(input *in, const csep_conv_desc *d, const csep_input *s, const arrays *a,
+                          const csep_weights *weights, int threads)
+{
+    void *array[GRADIENTS], *before[GRADIENTS];
+    int64_t numbers[GRADIENTS];
+    const csep_gradients g = make_gradients(in, d, s, a, array, numbers);
+    const csep_status status = csep_backward(d, s, weights, a->x, a->residual, a->y, &g, 1);
+    csep_gradient_plan *plan;
+    const csep_status made = csep_gradient_plan_create(&plan, d, weights);
+    require((made == CSEP_OK) == (plan != NULL), "a gradient plan without success, or the reverse");
+    if (status == CSEP_OK)
+        require(made == CSEP_OK, "a backward pass for which there is no plan");
+    for (int i = 0; i < GRADIENTS; i++) {
+        const size_t bytes = (size_t)(numbers[i] * bytes_of(d->dtype));
+        before[i] = array[i] ? malloc(bytes + 1) : NULL;
+        if (array[i])
+            memcpy(before[i], array[i], bytes);
+    }
+    if (plan)
+        require(csep_execute_backward(plan, s, a->x, a->residual, a->y, &g, threads) == status,
+                "a prepared backward pass ends otherwise");
+    for (int i = 0; i < GRADIENTS; i++) {
+        require(!array[i] || same(d->dtype, array[i], before[i], numbers[i]),
+                "gradients of other bits");
+        free(before[i]);
+    }
+    csep_gradient_plan_destroy(plan);
+}
+
+static void run(input *in, const csep_conv_desc *d, const csep_input *s, const arrays *a,
+                int threads)
 {
     const csep_weights weights = {.dw = a->dw,
                                   .dw_bias = a->dw_bias,
@@ -271,6 +334,7 @@ static void run(const csep_conv_desc *d, const csep_input *s, const arrays *a, i
                 "other bits for a geometry that was resolved");
     }
     csep_plan_destroy(plan);
+    differentiate(in, d, s, a, &weights, threads);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -288,6 +352,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t out_h, out_w;
     arrays a;
     if (has_output(&d, &s, &out_h, &out_w) && make_arrays(&in, &d, &s, out_h, out_w, &a))
-        run(&d, &s, &a, threads);
+        run(&in, &d, &s, &a, threads);
     return 0;
 }

@@ -531,6 +531,147 @@ static void approximations(void)
     }
 }
 
+/* Numbers whose sums are exact: the order does not matter. */
+static guarded small_array(int64_t count)
+{
+    guarded g = guarded_array(real, count, (int)draw(0, 1));
+    fill(real, g.data, count);
+    return g;
+}
+
+static void tap_gradient(void)
+{
+    const int flat = (int)draw(0, 1);
+    const int64_t m = flat || draw(0, 1) ? 1 : draw(2, 2 * vl);
+    const int64_t inputs = flat ? draw(1, vl / 2) : draw(1, 3 * vl), channels = inputs * m;
+    stage s = any_stage(0, 0, inputs + (flat ? 0 : draw(0, 3)));
+    csep_stage_job *j = &s.job;
+    const int64_t together = flat ? vl / inputs : 1, lanes = channels * together;
+    const int64_t taps = j->kernel_rows * j->taps;
+    if (flat)
+        j->stride = 1;
+    fill(real, s.x.data, s.x_rows * j->row_step);
+    j->multiplier = m;
+    taps_of lane = any_taps(j, channels);
+    const int64_t du_pixel = channels + (flat ? 0 : draw(0, 3));
+    const int64_t du_line = j->pixels * du_pixel, dw_step = lanes + draw(0, 2);
+    guarded du = small_array((j->lines - 1) * du_line + (j->pixels - 1) * du_pixel + channels);
+    guarded dw = small_array((taps - 1) * dw_step + lanes);
+    double *const sums = malloc((size_t)(taps * channels) * sizeof *sums);
+    for (int64_t i = 0; i < taps * channels; i++) {
+        sums[i] = 0;
+        for (int64_t l = 0; l < together; l++)
+            sums[i] += get(real, dw.data, i / channels * dw_step + l * channels + i % channels);
+    }
+    const csep_tap_gradient_job job = {s.lines,      j->lines,  j->row_step, j->col_step, j->width,
+                                       j->first_col, j->stride, j->dilation, j->taps,     m,
+                                       j->lane,      channels,  together,    j->pixels,   du.data,
+                                       du_pixel,     du_line,   dw.data,     dw_step};
+    kernels->tap_gradient(&job);
+    for (int64_t i = 0; i < taps * channels; i++) {
+        const int64_t tap = i / channels, k = i % channels;
+        double got = 0;
+        int inside;
+        for (int64_t l = 0; l < together; l++)
+            got += get(real, dw.data, tap * dw_step + l * channels + k);
+        for (int64_t line = 0; line < j->lines; line++)
+            for (int64_t p = 0; p < j->pixels; p++)
+                sums[i] += under(&s, line, p, tap / j->taps, tap % j->taps, k / m, &inside) *
+                           get(real, du.data, line * du_line + p * du_pixel + k);
+        CHECK(got == sums[i]);
+    }
+    free(sums);
+    free(lane.lane);
+    let_go(lane.w);
+    let_go(lane.bias);
+    let_go(du);
+    let_go(dw);
+    let_go(s.x);
+}
+
+static void fold(void)
+{
+    csep_fold_job job = {.pixels = draw(1, 9), .channels = draw(1, 3 * vl)};
+    job.multiplier = draw(0, 1) ? draw(1, 2) : draw(1, 9);
+    job.to_step = job.channels + draw(0, 5);
+    guarded from = any_array(real, job.pixels * job.channels * job.multiplier);
+    guarded to = any_array(real, (job.pixels - 1) * job.to_step + job.channels);
+    job.from = from.data;
+    job.to = to.data;
+    kernels->fold(&job);
+    for (int64_t i = 0; i < job.pixels * job.channels; i++) {
+        double sum = get(real, from.data, i * job.multiplier);
+        for (int64_t k = 1; k < job.multiplier; k++)
+            sum = plus(sum, get(real, from.data, i * job.multiplier + k));
+        CHECK(holds(to.data, i / job.channels * job.to_step + i % job.channels, sum));
+    }
+    let_go(from);
+    let_go(to);
+}
+
+static void transpose(void)
+{
+    csep_transpose_job job = {.blocks = draw(1, 4), .pixels = draw(1, 3 * vl)};
+    const int64_t pixel_blocks = blocks_of(job.pixels);
+    job.from_step = (job.pixels + draw(0, 3)) * vl;
+    job.to_step = (job.blocks + draw(0, 2)) * vl * vl;
+    guarded from = any_array(real, (job.blocks - 1) * job.from_step + job.pixels * vl);
+    guarded to = any_array(real, (pixel_blocks - 1) * job.to_step + job.blocks * vl * vl);
+    job.from = from.data;
+    job.to = to.data;
+    kernels->transpose(&job);
+    for (int64_t k = 0; k < job.blocks * vl; k++)
+        for (int64_t pixel = 0; pixel < pixel_blocks * vl; pixel++) {
+            const int64_t at = pixel / vl * job.to_step + k * vl + pixel % vl;
+            const int64_t source = k / vl * job.from_step + pixel * vl + k % vl;
+            CHECK(holds(to.data, at, pixel < job.pixels ? get(real, from.data, source) : 0));
+        }
+    let_go(from);
+    let_go(to);
+}
+
+/* The derivatives that are exact; tests/functional compares the others with differences. */
+static void activation_gradient(void)
+{
+    csep_activation_gradient_job job = {.pixels = draw(1, 5), .channels = draw(1, 6 * vl)};
+    job.activation = any_activation();
+    job.sum_step = job.channels + draw(0, 3);
+    job.dy_step = job.channels + draw(0, 3);
+    const int in_place = (int)draw(0, 1);
+    job.ds_step = in_place ? job.sum_step : job.channels + draw(0, 3);
+    guarded sum = any_array(real, (job.pixels - 1) * job.sum_step + job.channels);
+    guarded dy = any_array(real, (job.pixels - 1) * job.dy_step + job.channels);
+    guarded ds = any_array(real, (job.pixels - 1) * job.ds_step + job.channels);
+    guarded before = any_array(real, (job.pixels - 1) * job.sum_step + job.channels);
+    guarded slopes = any_array(real, blocks_of(job.channels) * vl);
+    memcpy(before.data, sum.data,
+           (size_t)(((job.pixels - 1) * job.sum_step + job.channels) * bytes_of(real)));
+    job.sum = sum.data;
+    job.dy = dy.data;
+    job.ds = in_place ? sum.data : ds.data;
+    job.slopes = slopes.data;
+    kernels->activation_gradient(&job);
+    for (int64_t i = 0; i < job.pixels * job.channels; i++) {
+        const int64_t pixel = i / job.channels, c = i % job.channels;
+        const double v = get(real, before.data, pixel * job.sum_step + c);
+        double slope = 1;
+        switch (job.activation.kind) {
+        case CSEP_RELU: slope = v > 0; break;
+        case CSEP_RELU6: slope = v > 0 && v < 6; break;
+        case CSEP_LEAKY_RELU: slope = v > 0 ? 1 : job.activation.alpha; break;
+        case CSEP_PRELU: slope = v < 0 ? get(real, slopes.data, c) : 1; break;
+        default: break;
+        }
+        CHECK(holds(job.ds, pixel * job.ds_step + c,
+                    times(slope, get(real, dy.data, pixel * job.dy_step + c))));
+    }
+    let_go(sum);
+    let_go(dy);
+    let_go(ds);
+    let_go(before);
+    let_go(slopes);
+}
+
 int main(int argc, char **argv)
 {
     const int jobs = argc > 1 ? atoi(argv[1]) : 1000;
@@ -548,6 +689,10 @@ int main(int argc, char **argv)
             depthwise_flat();
             pointwise();
             approximations();
+            tap_gradient();
+            fold();
+            transpose();
+            activation_gradient();
             const csep_depthwise_entry *entry = kernels->depthwise;
             do {
                 depthwise(entry);
