@@ -16,6 +16,7 @@ from ..functional.backward import depthwise_conv2d_backward, separable_conv2d_ba
 from ..functional.images import depthwise_conv2d as _depthwise
 from ..functional.images import separable_conv2d as _separable
 from ..spec.arrays import shown
+from .openmp import rest_threads
 
 try:
     import torch
@@ -26,6 +27,8 @@ __all__ = ["SeparableConv2d", "depthwise_conv2d", "separable_conv2d"]
 
 _DTYPES = (torch.float32, torch.float64, torch.float16)
 _LAST = torch.channels_last
+# Multiply-adds from which on PyTorch's waiting threads are sent away first: half a millisecond's.
+_WORTH_RESTING = 2e7
 
 
 def _image(x: Any, name: str) -> Any:
@@ -39,12 +42,20 @@ def _array(weights: Any) -> Any:
     return None if weights is None else weights.detach().contiguous().numpy()
 
 
-def _settings(stride: Any, padding: Any, dilation: Any) -> dict[str, Any]:
+def _threads(y: Any, depth: int) -> int:
+    """Return how many threads a call may use that makes y, or begins with its gradient."""
+    threads = int(torch.get_num_threads())
+    if threads > 1 and y.numel() * depth > _WORTH_RESTING:
+        rest_threads()
+    return threads
+
+
+def _settings(y: Any, depth: int, stride: Any, padding: Any, dilation: Any) -> dict[str, Any]:
     """Return the arguments of csep's functions; no padding at all stands for TensorFlow's SAME."""
     top, bottom, left, right = padding or (0, 0, 0, 0)
     pads = ((top, bottom), (left, right)) if padding else "SAME"
     settings: dict[str, Any] = {"strides": tuple(stride), "padding": pads}
-    return settings | {"dilations": tuple(dilation), "num_threads": torch.get_num_threads()}
+    return settings | {"dilations": tuple(dilation), "num_threads": _threads(y, depth)}
 
 
 def _empty_result(x: Any, dw: Any, channels: int, stride: Any, padding: Any, dilation: Any) -> Any:
@@ -109,7 +120,8 @@ def _separable_op(
     _separable(
         image, _array(dw), _array(pw), _array(bias), depthwise_bias=_array(depthwise_bias),
         depthwise_activation=depthwise_activation, activation=activation,
-        out=y.permute(0, 2, 3, 1).numpy(), **_settings(stride, padding, dilation),
+        out=y.permute(0, 2, 3, 1).numpy(),
+        **_settings(y, pw.shape[0], stride, padding, dilation),
     )  # fmt: skip
     return y
 
@@ -139,7 +151,8 @@ def _separable_backward_op(
     separable_conv2d_backward(
         _image(dy, "dy"), _image(x, "x"), _array(dw), _array(pw), _array(bias),
         depthwise_bias=_array(depthwise_bias), depthwise_activation=depthwise_activation,
-        activation=activation, wrt=tuple(out), out=out, **_settings(stride, padding, dilation),
+        activation=activation, wrt=tuple(out), out=out,
+        **_settings(dy, pw.shape[0], stride, padding, dilation),
     )  # fmt: skip
     return tuple(targets.values())
 
@@ -164,7 +177,8 @@ def _depthwise_op(x, dw, bias, stride, padding, dilation, activation):
     _depthwise(
         _image(x, "x"), _array(dw), _array(bias), activation=activation,
         shared_kernel=dw.shape[2] == 1 != x.shape[1],
-        out=y.permute(0, 2, 3, 1).numpy(), **_settings(stride, padding, dilation),
+        out=y.permute(0, 2, 3, 1).numpy(),
+        **_settings(y, dw.shape[0] * dw.shape[1], stride, padding, dilation),
     )  # fmt: skip
     return y
 
@@ -187,7 +201,7 @@ def _depthwise_backward_op(dy, x, dw, bias, stride, padding, dilation, activatio
     depthwise_conv2d_backward(
         _image(dy, "dy"), _image(x, "x"), _array(dw), _array(bias), activation=activation,
         shared_kernel=dw.shape[2] == 1 != x.shape[1], wrt=tuple(out), out=out,
-        **_settings(stride, padding, dilation),
+        **_settings(dy, dw.shape[0] * dw.shape[1], stride, padding, dilation),
     )  # fmt: skip
     return tuple(targets.values())
 

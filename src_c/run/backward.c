@@ -18,6 +18,9 @@ enum { STRIP_BYTES = 256 << 10 };
  * part, more than 3 % of the pass. */
 enum { MOST_PARTS = 16, MOST_SUM_BYTES = 64 << 20, LEAST_PIXELS = 256 };
 enum { JOB_NUMBERS = 8192 };
+/* Fewer parts than this leave threads without work; columns of a job that has a block of them: the
+ * first stage is computed again for each block. */
+enum { FEW_PARTS = 4, BLOCK_COLUMNS = 256 };
 
 static int64_t elements_of_pixel(const csep_backward_pass *b)
 {
@@ -39,38 +42,78 @@ static void cut_images(csep_backward_pass *b)
     b->strips = b->strips_of_image * batch;
 }
 
-/* What is to be summed, and in how many parts. */
-static void lay_out_sums(csep_backward_pass *b)
+/* What is to be summed. */
+static void find_sums(csep_backward_pass *b)
 {
     const csep_plan *p = b->plan->forward;
     const csep_conv_desc *d = &p->desc;
     const csep_gradients *g = &b->gradients;
-    const int64_t taps = d->kernel_h * d->kernel_w, alone = d->kind == CSEP_DEPTHWISE;
-    const int has_dw = d->kind != CSEP_CONV;
+    const int conv = d->kind == CSEP_CONV, separable = d->kind == CSEP_SEPARABLE;
     const int flat = d->channel_multiplier == 1 && d->stride_w == 1;
     b->together = flat ? max64(p->kernels->vl / p->depth, 1) : 1;
     b->tap_sums = p->depth * b->together;
-    b->sum[CSEP_SUM_DW] = (csep_gradient_sum){taps * b->tap_sums, 0, has_dw ? g->dw : NULL};
+    b->sum[CSEP_SUM_DW] = (csep_gradient_sum){.count = d->kernel_h * d->kernel_w * b->tap_sums,
+                                              .to = conv ? NULL : g->dw};
     b->sum[CSEP_SUM_DW_BIAS] =
-        (csep_gradient_sum){p->depth, 0, d->kind == CSEP_SEPARABLE ? g->dw_bias : NULL};
-    b->sum[CSEP_SUM_MATRIX] = (csep_gradient_sum){p->depth * d->out_channels, 0,
-                                                  alone                  ? NULL
-                                                  : d->kind == CSEP_CONV ? g->w
-                                                                         : g->pw};
-    b->sum[CSEP_SUM_BIAS] = (csep_gradient_sum){d->out_channels, 0, g->bias};
+        (csep_gradient_sum){.count = p->depth, .to = separable ? g->dw_bias : NULL};
+    b->sum[CSEP_SUM_MATRIX] = (csep_gradient_sum){.count = p->depth * d->out_channels,
+                                                  .to = conv        ? g->w
+                                                        : separable ? g->pw
+                                                                    : NULL};
+    b->sum[CSEP_SUM_BIAS] = (csep_gradient_sum){.count = d->out_channels, .to = g->bias};
+}
+
+/* How many parts are worth their sums. */
+static int64_t parts_worth(const csep_backward_pass *b, int64_t elements)
+{
+    const int64_t pixels = b->geometry->input.batch * b->geometry->out_h * b->geometry->out_w;
+    const int64_t bytes = max64(elements * b->plan->forward->kernels->size, 1);
+    return max64(min64(min64(pixels / LEAST_PIXELS, MOST_SUM_BYTES / bytes), MOST_PARTS), 1);
+}
+
+/* A matrix's gradient over strips of few pixels would take longer to load and store than to
+ * compute, and a few parts are too few for many threads.  It is then computed over the rows of all
+ * images, some columns at a time, where what it takes need not be computed again. */
+static int is_apart(const csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    const csep_gradient_sum *matrix = &b->sum[CSEP_SUM_MATRIX];
+    const int64_t rows = b->geometry->out_h / b->strips_of_image;
+    const int few_pixels = 2 * rows * b->geometry->out_w < csep_gradient_pixels(b);
+    return matrix->to && b->strips && p->groups == 1 && p->desc.activation.kind == CSEP_LINEAR &&
+           (few_pixels || parts_worth(b, matrix->count) < FEW_PARTS);
+}
+
+/* In how many parts, and where these are. */
+static void lay_out_sums(csep_backward_pass *b)
+{
+    const csep_plan *p = b->plan->forward;
+    csep_gradient_sum *matrix = &b->sum[CSEP_SUM_MATRIX];
     int64_t at = 0;
-    for (int i = 0; i < CSEP_GRADIENT_SUMS; i++) {
-        b->sum[i].at = at;
-        at += b->sum[i].to ? round_up(b->sum[i].count, p->kernels->vl) : 0;
+    b->matrix_apart = is_apart(b);
+    b->column_blocks = b->matrix_apart ? ceil_div(p->group_columns, BLOCK_COLUMNS) : 0;
+    for (csep_gradient_sum *s = b->sum; s < b->sum + CSEP_GRADIENT_SUMS; s++) {
+        if (!s->to || (s == matrix && b->matrix_apart))
+            continue;
+        s->at = at;
+        at += round_up(s->count, p->kernels->vl);
     }
     b->part_elements = round_up(at, 64);
-    const int64_t bytes = max64(b->part_elements * p->kernels->size, 1);
-    const int64_t pixels = b->geometry->input.batch * b->geometry->out_h * b->geometry->out_w;
-    const int64_t worth = min64(pixels / LEAST_PIXELS, MOST_SUM_BYTES / bytes);
-    const int64_t most = min64(at ? worth : b->strips, MOST_PARTS);
     /* One where there are no images: its sums are 0. */
-    b->parts = max64(min64(b->strips, most), 1);
-    b->sums_bytes = at ? bytes * b->parts : 0;
+    b->parts = max64(min64(b->strips, at ? parts_worth(b, at) : MOST_PARTS), 1);
+    for (csep_gradient_sum *s = b->sum; s < b->sum + CSEP_GRADIENT_SUMS; s++) {
+        s->parts = b->parts;
+        s->step = b->part_elements;
+    }
+    at = b->part_elements * b->parts;
+    if (b->matrix_apart) {
+        const int64_t rows = b->geometry->input.batch * b->geometry->out_h;
+        matrix->parts = min64(parts_worth(b, matrix->count), rows);
+        matrix->at = at;
+        matrix->step = round_up(matrix->count, 64);
+        at += matrix->step * matrix->parts;
+    }
+    b->sums_bytes = at * p->kernels->size;
 }
 
 /* The most that a strip wants for its convolutions and for a phase of x's gradient, and its rows.
@@ -134,23 +177,37 @@ void csep_prepare_backward(csep_backward_pass *b)
     const csep_gradients *g = &b->gradients;
     const int conv = b->plan->forward->desc.kind == CSEP_CONV;
     cut_images(b);
+    find_sums(b);
     lay_out_sums(b);
     b->needs_stage = !conv && (g->dw || g->dw_bias || g->x);
     lay_out_scratch(b);
 }
 
 /* The strips of a part, one after the other. */
-static void run_part(void *context, int64_t part, int thread)
+static void run_strips(const csep_backward_pass *b, int64_t part, char *scratch)
 {
-    const csep_backward_pass *b = context;
     const int64_t bytes = b->part_elements * b->plan->forward->kernels->size;
-    char *sums = b->sums_bytes ? b->sums + part * bytes : NULL;
-    char *scratch = b->scratch + thread * b->scratch_step;
-    if (sums)
-        memset(sums, 0, (size_t)bytes);
+    char *sums = b->sums + part * bytes;
+    memset(sums, 0, (size_t)bytes);
     const int64_t first = share(b->strips, part, b->parts);
     for (int64_t i = first; i < share(b->strips, part + 1, b->parts); i++)
         csep_run_strip(b, i, i > first, sums, scratch);
+}
+
+/* A part of the strips, or of the matrix's gradient where that is apart. */
+static void run_part(void *context, int64_t job, int thread)
+{
+    const csep_backward_pass *b = context;
+    char *scratch = b->scratch + thread * b->scratch_step;
+    if (job < b->parts) {
+        run_strips(b, job, scratch);
+        return;
+    }
+    const csep_gradient_sum *matrix = &b->sum[CSEP_SUM_MATRIX];
+    const int64_t part = (job - b->parts) / b->column_blocks;
+    const int64_t block = (job - b->parts) % b->column_blocks;
+    void *sums = at_mut(b->sums, matrix->at + part * matrix->step, b->plan->forward->kernels->size);
+    csep_add_matrix_part(b, part, block, sums, scratch);
 }
 
 static int64_t jobs_of(const csep_gradient_sum *s)
@@ -175,8 +232,8 @@ static void add_parts(void *context, int64_t job, int thread)
         job -= jobs_of(s);
     const int64_t first = job * JOB_NUMBERS, count = min64(s->count - first, JOB_NUMBERS);
     void *total = at_mut(b->sums, s->at + first, size);
-    for (int64_t part = 1; part < b->parts; part++)
-        csep_add_numbers(p->kernels, total, at(total, part * b->part_elements, size), count);
+    for (int64_t part = 1; part < s->parts; part++)
+        csep_add_numbers(p->kernels, total, at(total, part * s->step, size), count);
     if (s != &b->sum[CSEP_SUM_DW] || !taps_are_folded(b))
         memcpy(at_mut(s->to, first, size), total, (size_t)(count * size));
 }
@@ -200,7 +257,8 @@ int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
     const csep_conv_desc *d = &b->plan->forward->desc;
     int64_t jobs = 0;
     int count = 0;
-    tasks[count++] = (csep_task){b->parts, run_part, b};
+    const int64_t apart = b->matrix_apart ? b->sum[CSEP_SUM_MATRIX].parts * b->column_blocks : 0;
+    tasks[count++] = (csep_task){b->parts + apart, run_part, b};
     for (int i = 0; i < CSEP_GRADIENT_SUMS; i++)
         jobs += jobs_of(&b->sum[i]);
     tasks[count++] = (csep_task){jobs, add_parts, b};

@@ -8,11 +8,12 @@
 /* The gradients that are summed over pixels, in the order of csep_backward_pass.sum. */
 enum { CSEP_SUM_DW, CSEP_SUM_DW_BIAS, CSEP_SUM_MATRIX, CSEP_SUM_BIAS, CSEP_GRADIENT_SUMS };
 
-/* One of them: of how many numbers, where it lies in a part's sums, where it goes (NULL: not
- * wanted). */
+/* One of them: of how many numbers, where it goes (NULL: not wanted); its parts, where the first
+ * one lies among all sums and how far apart they are. */
 typedef struct csep_gradient_sum {
-    int64_t count, at;
+    int64_t count;
     void *to;
+    int64_t parts, at, step;
 } csep_gradient_sum;
 
 typedef struct csep_backward_pass {
@@ -26,8 +27,11 @@ typedef struct csep_backward_pass {
     int64_t tap_sums; /* numbers of a tap in the sums: as many channels, or lanes of pixels */
     int64_t strips_of_image, strips, parts;
     csep_gradient_sum sum[CSEP_GRADIENT_SUMS];
-    int64_t part_elements;
-    char *sums; /* of part 0, then 1, ... */
+    int64_t part_elements; /* of a part of strips, whose sums lie side by side */
+    /* 1: the matrix's gradient has jobs of its own, for some rows of the batch and columns. */
+    int matrix_apart;
+    int64_t column_blocks;
+    char *sums;
     int64_t sums_bytes;
     /* Of a thread's scratch: ds, du, the first stage's result, that with pixels and channels
      * exchanged, ds as panels or a row of sums, a phase of x's gradient, and what a convolution of

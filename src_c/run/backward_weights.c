@@ -54,19 +54,26 @@ static void add_columns(const csep_backward_pass *b, const csep_strip *s, const 
     csep_add_numbers(kernels, sums, sum, channels);
 }
 
+/* Columns of a group's matrix. */
+typedef struct column_range {
+    int64_t group, first, count;
+} column_range;
+
 /* The gradient of the matrix over one tile: the first stage's result, with pixels and channels
- * exchanged, times ds. */
-static void add_tile(const csep_backward_pass *b, const csep_tile *t, int64_t group, const void *ds,
-                     void *sums, char *scratch)
+ * exchanged, times ds, which begins with the tile's first pixel.  continues: added to what the sums
+ * hold. */
+static void add_tile(const csep_backward_pass *b, const csep_tile *t, const column_range *n,
+                     const void *ds, void *sums, int continues, char *scratch)
 {
     const csep_plan *p = b->plan->forward;
     const csep_kernels *kernels = p->kernels;
     const int size = kernels->size;
     const int64_t vl = kernels->vl, blocks = ceil_div(p->depth, vl), pixels = csep_tile_pixels(t);
     const int64_t width = kernels->panel_vectors * vl, co = p->desc.out_channels;
+    const int64_t first = n->group * p->group_columns + n->first;
     csep_call c = csep_plain_call(p, b->geometry);
     c.x = b->x;
-    const csep_source source = csep_find_source(&c, t, group, 0, p->depth, NULL);
+    const csep_source source = csep_find_source(&c, t, n->group, 0, p->depth, NULL);
     csep_stage_job stage = {
         .a = scratch + b->between_at,
         .a_step = pixels * vl,
@@ -80,10 +87,9 @@ static void add_tile(const csep_backward_pass *b, const csep_tile *t, int64_t gr
         blocks * vl * vl};
     kernels->transpose(&exchange);
     void *panels = scratch + b->columns_at;
-    for (int64_t column = 0; column < p->group_columns; column += width)
-        kernels->pack_panel(at(ds, group * p->group_columns + column, size), co, pixels,
-                            min64(width, p->group_columns - column),
-                            at_mut(panels, column * pixels, size));
+    for (int64_t column = 0; column < n->count; column += width)
+        kernels->pack_panel(at(ds, first + column, size), co, pixels,
+                            min64(width, n->count - column), at_mut(panels, column * pixels, size));
     const csep_pointwise_job job = {
         .a = exchange.to,
         .a_step = exchange.to_step,
@@ -94,31 +100,60 @@ static void add_tile(const csep_backward_pass *b, const csep_tile *t, int64_t gr
         .k = pixels,
         .k_total = pixels,
         .b = panels,
-        .continues = 1,
-        .c = at_mut(sums, group * p->group_columns, size),
+        .continues = continues,
+        .c = at_mut(sums, first, size),
         .ldc = co,
-        .columns = p->group_columns,
+        .columns = n->count,
         .panel_vectors = kernels->panel_vectors,
     };
     kernels->pointwise(&job);
+}
+
+/* Rows row .. end - 1 of the batch; dy's gradient begins with the first. */
+static void add_rows(const csep_backward_pass *b, int64_t row, int64_t end, const column_range *n,
+                     const void *ds, void *sums, int continues, char *scratch)
+{
+    const csep_plan *p = b->plan->forward;
+    const int64_t out_w = b->geometry->out_w, first = row;
+    const int64_t rows = max64(MATRIX_PIXELS / out_w, 1), parts = ceil_div(out_w, MATRIX_PIXELS);
+    for (; row < end; row += rows)
+        for (int64_t part = 0; part < parts; part++) {
+            const csep_tile t = {row, min64(row + rows, end), share(out_w, part, parts),
+                                 share(out_w, part + 1, parts)};
+            const int64_t pixel = (row - first) * out_w + t.column;
+            add_tile(b, &t, n, at(ds, pixel * p->desc.out_channels, p->kernels->size), sums,
+                     continues, scratch);
+            continues = 1;
+        }
 }
 
 static void add_matrix(const csep_backward_pass *b, const csep_strip *s, const void *ds, void *sums,
                        char *scratch)
 {
     const csep_plan *p = b->plan->forward;
-    const int64_t out_w = b->geometry->out_w, out_h = b->geometry->out_h;
-    const int64_t rows = max64(MATRIX_PIXELS / out_w, 1), parts = ceil_div(out_w, MATRIX_PIXELS);
-    for (int64_t row = s->row; row < s->row_end; row += rows)
-        for (int64_t part = 0; part < parts; part++) {
-            const csep_tile t = {s->image * out_h + row,
-                                 s->image * out_h + min64(row + rows, s->row_end),
-                                 share(out_w, part, parts), share(out_w, part + 1, parts)};
-            const int64_t pixel = (row - s->from) * out_w + t.column;
-            const void *own = at(ds, pixel * p->desc.out_channels, p->kernels->size);
-            for (int64_t group = 0; group < p->groups; group++)
-                add_tile(b, &t, group, own, sums, scratch);
-        }
+    const int64_t row = b->geometry->out_w * p->desc.out_channels;
+    const int64_t image = s->image * b->geometry->out_h;
+    const void *own = at(ds, (s->row - s->from) * row, p->kernels->size);
+    for (int64_t group = 0; group < p->groups; group++) {
+        const column_range all = {group, 0, p->group_columns};
+        add_rows(b, image + s->row, image + s->row_end, &all, own, sums, 1, scratch);
+    }
+}
+
+void csep_add_matrix_part(const csep_backward_pass *b, int64_t part, int64_t block, void *sums,
+                          char *scratch)
+{
+    const csep_plan *p = b->plan->forward;
+    const int64_t width = p->kernels->panel_vectors * p->kernels->vl;
+    const int64_t panels = ceil_div(p->group_columns, width), blocks = b->column_blocks;
+    const int64_t rows = b->geometry->input.batch * b->geometry->out_h;
+    const int64_t parts = b->sum[CSEP_SUM_MATRIX].parts;
+    const int64_t row = share(rows, part, parts), end = share(rows, part + 1, parts);
+    const int64_t first = share(panels, block, blocks) * width;
+    const int64_t next = min64(share(panels, block + 1, blocks) * width, p->group_columns);
+    const column_range n = {0, first, next - first};
+    const int64_t pixel = row * b->geometry->out_w * p->desc.out_channels;
+    add_rows(b, row, end, &n, at(b->dy, pixel, p->kernels->size), sums, 0, scratch);
 }
 
 static void add_taps(const csep_backward_pass *b, const csep_strip *s, const void *du, void *sums)
@@ -176,6 +211,6 @@ void csep_add_weight_gradients(const csep_backward_pass *b, const csep_strip *s,
         add_columns(b, s, du, p->depth, at_mut(sums, sum[CSEP_SUM_DW_BIAS].at, size), scratch);
     if (sum[CSEP_SUM_DW].to)
         add_taps(b, s, du, at_mut(sums, sum[CSEP_SUM_DW].at, size));
-    if (sum[CSEP_SUM_MATRIX].to)
+    if (sum[CSEP_SUM_MATRIX].to && !b->matrix_apart)
         add_matrix(b, s, ds, at_mut(sums, sum[CSEP_SUM_MATRIX].at, size), scratch);
 }

@@ -8,6 +8,11 @@
 void csep_add_weight_gradients(const csep_backward_pass *backward, const csep_strip *strip,
                                const void *ds, const void *du, void *sums, char *scratch);
 
+/* Where the matrix's gradient is computed apart, of linear layers: the sums of a part of the
+ * batch's rows for a block of columns. */
+void csep_add_matrix_part(const csep_backward_pass *backward, int64_t part, int64_t block,
+                          void *sums, char *scratch);
+
 /* Pixels of a tile of the product that is a gradient of weights. */
 int64_t csep_gradient_pixels(const csep_backward_pass *backward);
 

@@ -48,7 +48,8 @@ csep_status csep_run_backward(const csep_gradient_plan *plan, const csep_geometr
                             .dy = dy,
                             .gradients = *gradients};
     csep_prepare_backward(&b);
-    const int most = (int)min64(num_threads, b.parts);
+    const int64_t jobs = b.parts + b.column_blocks * b.sum[CSEP_SUM_MATRIX].parts;
+    const int most = (int)min64(num_threads, jobs);
     const int worth = csep_calls_follow() ? most : csep_threads_worth_waking(work_of(&b), most);
     const int threads = csep_budget_take(worth, num_threads);
     const csep_status status = run(&b, threads);

@@ -227,6 +227,29 @@ def test_wrong_arguments_are_named(call, error, text):
         call()
 
 
+def test_pytorchs_threads_rest_before_large_calls():
+    """And PyTorch makes them again: its own operators go on with the right results."""
+    code = """
+import torch
+from csep.interop import openmp
+from csep.interop.torch import separable_conv2d
+torch.set_num_threads(2)
+assert openmp._pauses(), "no OpenMP library was found"
+x = torch.randn(4, 64, 56, 56).to(memory_format=torch.channels_last)
+dw, pw = torch.randn(3, 3, 64, 1), torch.randn(64, 64)
+want = (x + 1).sum()
+tasks = lambda: len(__import__("os").listdir("/proc/self/task"))
+before = tasks()
+y = separable_conv2d(x, dw, pw, padding=1)
+torch.set_num_threads(2)
+assert (x + 1).sum() == want
+assert torch.equal(separable_conv2d(x, dw, pw, padding=1), y)
+assert tasks() <= before + 2, "threads pile up"
+print("right")
+"""
+    assert output(run_python(code)).strip() == "right"
+
+
 def test_without_pytorch_the_extra_is_named():
     code = (
         "import sys; sys.modules['torch'] = None\n"
