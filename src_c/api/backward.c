@@ -41,8 +41,8 @@ csep_status csep_backward(const csep_conv_desc *desc, const csep_input *input,
     if (status != CSEP_OK)
         return status;
     const csep_gradients *g = gradients;
-    const int needs = (g->x ? CSEP_NEEDS_PHASES : 0) |
-                      (g->x || g->dw || g->dw_bias ? CSEP_NEEDS_BACK : 0);
+    const int needs =
+        (g->x ? CSEP_NEEDS_PHASES : 0) | (g->x || g->dw || g->dw_bias ? CSEP_NEEDS_BACK : 0);
     if (!csep_build_gradient_plan(&plan, desc, weights, needs))
         return CSEP_NO_MEMORY;
     status = csep_run_backward(&plan, &geometry, x, residual, dy, gradients, num_threads);
