@@ -10,9 +10,9 @@
 /* Kernel rows and taps whose sums are in registers at once. */
 enum { ROWS_AT_ONCE = 3, TAPS_AT_ONCE = 5 };
 
-/* Which case is compiled for.  Whole vectors of channels; some lanes only; EXPAND_TAPS: likewise,
- * and an input channel feeds several lanes (M > 1); FLAT_TAPS: the channels of several pixels. */
-enum { WHOLE_TAPS, SOME_TAPS, EXPAND_TAPS, FLAT_TAPS };
+/* Which case is compiled for: whole vectors of channels; MASKED_TAPS: fewer lanes, of channels or
+ * of several pixels; EXPAND_TAPS: an input channel feeds several lanes (M > 1). */
+enum { WHOLE_TAPS, MASKED_TAPS, EXPAND_TAPS };
 
 /* The output pixels whose tap `dj` lies inside the image: from, to before end. */
 INLINE void pixels_inside(const csep_tap_gradient_job *job, int64_t dj, int64_t *from, int64_t *end)
@@ -50,24 +50,45 @@ INLINE vec tap_load_du(const real *du, const tap_line *line, const int mode)
     return mode == WHOLE_TAPS ? v_load(du) : v_load_masked(du, line->du_mask);
 }
 
-/* Adds the sums over pixels from .. end - 1 of ROWS kernel rows from di on and TAPS taps from dj
- * on: each du is loaded once, and as many sums as there are taps hide each other's latency. */
-INLINE void tap_sums(const csep_tap_gradient_job *job, const tap_line *line, int64_t di, int64_t dj,
-                     int64_t from, int64_t end, const int ROWS, const int TAPS, const int mode)
+/* Pixels from .. end - 1 under some kernel rows from di on and taps from dj on. */
+typedef struct tap_window {
+    int64_t di, dj, from, end;
+    int rows, taps;
+} tap_window;
+
+/* Adds the lanes that there are to what dw holds; not inlined, as it is much code with AVX2. */
+static NOINLINE void add_lanes(const csep_tap_gradient_job *job, const tap_line *line,
+                               const real *sums, real *dw, int rows, int taps)
 {
+    for (int i = 0; i < rows * taps; i++) {
+        real *to = dw + (i / taps * job->taps + i % taps) * job->dw_step;
+        const vec total = v_load_masked(to, line->du_mask) + v_load(sums + i * VL);
+        if (line->lanes == VL)
+            v_store(to, total);
+        else
+            v_store_first(to, line->lanes, total);
+    }
+}
+
+/* Adds the sums over a window of ROWS rows and TAPS taps: each du is loaded once, and as many sums
+ * as there are taps hide each other's latency. */
+INLINE void tap_sums(const csep_tap_gradient_job *job, const tap_line *line, const tap_window *w,
+                     const int ROWS, const int TAPS, const int mode)
+{
+    const int64_t di = w->di, dj = w->dj, from = w->from, end = w->end;
     vec sum[ROWS_AT_ONCE * TAPS_AT_ONCE];
     const int64_t row_step = job->row_step, tap_step = job->dilation * job->col_step;
     const int64_t column = job->first_col + dj * job->dilation + from * job->stride;
     const int64_t x_pixel = job->stride * job->col_step;
     const real *x = line->x + di * row_step + column * job->col_step;
-    const int64_t together = mode == FLAT_TAPS ? job->together : 1;
+    const int64_t together = mode == MASKED_TAPS ? job->together : 1;
     const real *du = line->du + from * job->du_pixel;
     tap_line now = *line;
     UNROLL
     for (int i = 0; i < ROWS * TAPS; i++)
         sum[i] = v_zero();
     for (int64_t p = from; p < end; p += together) {
-        if (mode == FLAT_TAPS && p + together > end)
+        if (mode == MASKED_TAPS && p + together > end)
             now.x_mask = now.du_mask = v_mask((int)((end - p) * job->du_pixel));
         const vec g = tap_load_du(du, &now, mode);
         UNROLL
@@ -78,53 +99,100 @@ INLINE void tap_sums(const csep_tap_gradient_job *job, const tap_line *line, int
         x += x_pixel * together;
         du += job->du_pixel * together;
     }
+    real *dw = line->dw + (di * job->taps + dj) * job->dw_step;
+    if (mode == WHOLE_TAPS) {
+        UNROLL
+        for (int i = 0; i < ROWS * TAPS; i++) {
+            real *to = dw + (i / TAPS * job->taps + i % TAPS) * job->dw_step;
+            v_store(to, v_load(to) + sum[i]);
+        }
+        return;
+    }
+    real sums[ROWS_AT_ONCE * TAPS_AT_ONCE * VL];
     UNROLL
-    for (int i = 0; i < ROWS * TAPS; i++) {
-        real *dw = line->dw + ((di + i / TAPS) * job->taps + dj + i % TAPS) * job->dw_step;
-        if (mode == WHOLE_TAPS || line->lanes == VL)
-            v_store(dw, v_load(dw) + sum[i]);
+    for (int i = 0; i < ROWS * TAPS; i++)
+        v_store(sums + i * VL, sum[i]);
+    add_lanes(job, line, sums, dw, ROWS, TAPS);
+}
+
+/* The shapes that there is code for, once for each case: tap_block takes no others. */
+INLINE void tap_sums_of(const csep_tap_gradient_job *job, const tap_line *line, const tap_window *w,
+                        const int mode)
+{
+    const int wide = w->taps == TAPS_AT_ONCE, single = w->taps == 1;
+    if (w->rows == ROWS_AT_ONCE) {
+        if (wide)
+            tap_sums(job, line, w, ROWS_AT_ONCE, TAPS_AT_ONCE, mode);
+        else if (single)
+            tap_sums(job, line, w, ROWS_AT_ONCE, 1, mode);
         else
-            v_store_first(dw, line->lanes, v_load_masked(dw, line->du_mask) + sum[i]);
+            tap_sums(job, line, w, ROWS_AT_ONCE, 3, mode);
+    } else if (wide) {
+        tap_sums(job, line, w, 1, TAPS_AT_ONCE, mode);
+    } else if (single) {
+        tap_sums(job, line, w, 1, 1, mode);
+    } else {
+        tap_sums(job, line, w, 1, 3, mode);
     }
 }
 
-/* ROWS kernel rows from di on, TAPS taps from dj on: the pixels that have all of these taps inside
+/* Not inlined where they are called: 40 KB of code for each instruction set and type otherwise. */
+typedef void (*tap_fn)(const csep_tap_gradient_job *job, const tap_line *line, const tap_window *w);
+static NOINLINE void tap_whole(const csep_tap_gradient_job *job, const tap_line *line,
+                               const tap_window *w)
+{
+    tap_sums_of(job, line, w, WHOLE_TAPS);
+}
+static NOINLINE void tap_expand(const csep_tap_gradient_job *job, const tap_line *line,
+                                const tap_window *w)
+{
+    tap_sums_of(job, line, w, EXPAND_TAPS);
+}
+static NOINLINE void tap_masked(const csep_tap_gradient_job *job, const tap_line *line,
+                                const tap_window *w)
+{
+    tap_sums_of(job, line, w, MASKED_TAPS);
+}
+
+/* Some kernel rows from di on and taps from dj on: the pixels that have all of these taps inside
  * the image together, those beside them tap by tap. */
-INLINE void tap_block(const csep_tap_gradient_job *job, const tap_line *line, int64_t di,
-                      int64_t dj, const int ROWS, const int TAPS, const int mode)
+static void tap_block(const csep_tap_gradient_job *job, const tap_line *line, tap_fn sums,
+                      int64_t di, int64_t dj, int rows, int taps)
 {
     int64_t from[TAPS_AT_ONCE], end[TAPS_AT_ONCE], all_from = 0, all_end = job->pixels;
-    for (int t = 0; t < TAPS; t++) {
+    for (int t = 0; t < taps; t++) {
         pixels_inside(job, dj + t, &from[t], &end[t]);
         all_from = from[t] > all_from ? from[t] : all_from;
         all_end = end[t] < all_end ? end[t] : all_end;
     }
     const int together = all_from < all_end;
+    const tap_window all = {di, dj, all_from, all_end, rows, taps};
     if (together)
-        tap_sums(job, line, di, dj, all_from, all_end, ROWS, TAPS, mode);
-    for (int t = 0; TAPS > 1 && t < TAPS; t++) {
-        const int64_t before = together ? all_from : end[t];
-        if (from[t] < before)
-            tap_sums(job, line, di, dj + t, from[t], before, ROWS, 1, mode);
-        if (together && all_end < end[t])
-            tap_sums(job, line, di, dj + t, all_end, end[t], ROWS, 1, mode);
+        sums(job, line, &all);
+    for (int t = 0; taps > 1 && t < taps; t++) {
+        const tap_window before = {di, dj + t, from[t], together ? all_from : end[t], rows, 1};
+        const tap_window after = {di, dj + t, all_end, end[t], rows, 1};
+        if (before.from < before.end)
+            sums(job, line, &before);
+        if (together && after.from < after.end)
+            sums(job, line, &after);
     }
 }
 
-/* ROWS kernel rows from di on. */
-INLINE void tap_rows(const csep_tap_gradient_job *job, const tap_line *line, int64_t di,
-                     const int ROWS, const int mode)
+/* Some kernel rows from di on. */
+static void tap_rows(const csep_tap_gradient_job *job, const tap_line *line, tap_fn sums,
+                     int64_t di, int rows)
 {
     int64_t dj = 0;
     for (; dj + TAPS_AT_ONCE <= job->taps; dj += TAPS_AT_ONCE)
-        tap_block(job, line, di, dj, ROWS, TAPS_AT_ONCE, mode);
+        tap_block(job, line, sums, di, dj, rows, TAPS_AT_ONCE);
     for (; dj + 3 <= job->taps; dj += 3)
-        tap_block(job, line, di, dj, ROWS, 3, mode);
+        tap_block(job, line, sums, di, dj, rows, 3);
     for (; dj < job->taps; dj++)
-        tap_block(job, line, di, dj, ROWS, 1, mode);
+        tap_block(job, line, sums, di, dj, rows, 1);
 }
 
-INLINE void tap_lines(const csep_tap_gradient_job *job, tap_line *own, int64_t k, const int mode)
+static void tap_lines(const csep_tap_gradient_job *job, tap_line *own, tap_fn sums, int64_t k)
 {
     const real *du = (const real *)job->du + k;
     real *dw = (real *)job->dw + k;
@@ -136,9 +204,9 @@ INLINE void tap_lines(const csep_tap_gradient_job *job, tap_line *own, int64_t k
         own->du = du + i * job->du_line;
         own->dw = dw + line->skip * job->taps * job->dw_step;
         for (; di + ROWS_AT_ONCE <= line->rows; di += ROWS_AT_ONCE)
-            tap_rows(job, own, di, ROWS_AT_ONCE, mode);
+            tap_rows(job, own, sums, di, ROWS_AT_ONCE);
         for (; di < line->rows; di++)
-            tap_rows(job, own, di, 1, mode);
+            tap_rows(job, own, sums, di, 1);
     }
 }
 
@@ -152,15 +220,12 @@ static void tap_gradient(const csep_tap_gradient_job *job)
         tap_line own = {.lanes = left < VL ? (int)left : VL};
         own.du_mask = v_mask(own.lanes);
         own.x_mask = v_mask((int)((k + own.lanes - 1) / m - k / m) + 1);
-        if (job->together > 1) {
-            tap_lines(job, &own, k, FLAT_TAPS);
-        } else if (m > 1) {
+        if (m > 1) {
             own.lane = v_index(job->lane + k);
-            tap_lines(job, &own, k, EXPAND_TAPS);
-        } else if (own.lanes == VL) {
-            tap_lines(job, &own, k, WHOLE_TAPS);
+            tap_lines(job, &own, tap_expand, k);
         } else {
-            tap_lines(job, &own, k, SOME_TAPS);
+            const int whole = own.lanes == VL && job->together == 1;
+            tap_lines(job, &own, whole ? tap_whole : tap_masked, k);
         }
     }
 }
