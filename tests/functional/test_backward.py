@@ -236,6 +236,8 @@ def tap_by_tap(dy, x, dw, pw, strides, pads):
         ((3, 200, 40, 3), 5, 20, 1, ((0, 0), (0, 0))),
         ((2, 150, 41, 8), 3, 130, 3, ((0, 3), (9, 0))),
         ((1, 90, 70, 64), 31, 32, 1, ((15, 15), (15, 15))),
+        ((2, 260, 33, 24), 1, 40, 1, ((0, 0), (0, 0))),
+        ((9, 7, 7, 300), 3, 520, 1, ((1, 1), (1, 1))),  # the matrix apart, in blocks of columns
     ],
 )
 def test_images_of_many_strips(shape, taps, channels, strides, pads):

@@ -13,8 +13,9 @@ TESTS = Path(__file__).parents[1]
 FILES = [
     *(
         f"functional/test_{name}.py"
-        for name in ("separable", "family", "activations", "bits", "forms", "bad_input")
+        for name in ("separable", "family", "activations", "backward", "bits", "forms", "bad_input")
     ),
+    "operators/test_operators_backward.py",
     "runtime/test_runtime.py",
 ]
 
