@@ -2,6 +2,7 @@
 
 from .backward import (
     Gradients,
+    conv1d_backward,
     conv2d_backward,
     depthwise_conv1d_backward,
     depthwise_conv2d_backward,
@@ -16,6 +17,7 @@ __all__ = [
     "Gradients",
     "conv1d",
     "conv2d",
+    "conv1d_backward",
     "conv2d_backward",
     "depthwise_conv1d",
     "depthwise_conv1d_backward",

@@ -401,6 +401,70 @@ def separable_conv1d_backward(
 
 
 @document
+def conv1d_backward(
+    dy: ArrayLike,
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    strides: Steps = 1,
+    padding: Padding = "VALID",
+    *,
+    dilations: Steps = 1,
+    groups: Integer = 1,
+    activation: Activation = None,
+    residual: ArrayLike | None = None,
+    data_format: DataFormat = "NHWC",
+    wrt: Iterable[str] | None = None,
+    out: Out = None,
+    num_threads: Integer | None = None,
+) -> Gradients:
+    """Gradients of `conv1d`, as `separable_conv2d_backward` has them.
+
+    Parameters
+    ----------
+    dy : array_like
+        Of the shape and dtype of the result of `conv1d`.
+    x : (N, L, C) array_like
+        Sequences, of the dtypes of images.
+    w : (k, C / groups, CO) array_like
+        Weights.
+    {bias}
+    {slide_zeros_1d}
+    {groups}
+    {activation}
+    {backward}
+    {data_format_1d}
+
+    Returns
+    -------
+    Gradients
+        ``g.x``, ``g.w``, ``g.bias``, ``g.residual``.
+
+    Raises
+    ------
+    {raises}
+    {raises_memory}
+
+    See Also
+    --------
+    conv1d : the forward pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import csep
+    >>> x, w = np.ones((1, 5, 2), "f4"), np.ones((3, 2, 4), "f4")
+    >>> csep.conv1d_backward(np.ones((1, 3, 4), "f4"), x, w).x[0, :, 0]
+    array([ 4.,  8., 12.,  8.,  4.], dtype=float32)
+    """
+    given = {"x": x, "w": w, "bias": bias, "residual": residual}
+    return _run(
+        _core.CONV, _SEQUENCE, dy, given, strides, padding, dilations, (None, activation),
+        data_format, wrt, out, num_threads, False, groups,
+    )  # fmt: skip
+
+
+@document
 def depthwise_conv1d_backward(
     dy: ArrayLike,
     x: ArrayLike,

@@ -116,27 +116,37 @@ static void lay_out_sums(csep_backward_pass *b)
     b->sums_bytes = at * p->kernels->size;
 }
 
-/* The most that a strip wants for its convolutions and for a phase of x's gradient, and its rows.
- */
-static int64_t most_scratch(const csep_backward_pass *b, int64_t *most_rows, int64_t *phase_numbers)
+/* Of a strip's convolutions, the most bytes of scratch.  Fewer rows may want more: they are dealt
+ * to tiles otherwise. */
+static int64_t convolution_scratch(const csep_backward_pass *b, const csep_strip *s)
 {
     const csep_plan *p = b->plan->forward, *back = b->plan->back;
+    const int64_t rows = s->to - s->fresh;
+    int64_t bytes = 0;
+    if (rows == 0)
+        return 0;
+    const csep_call sums = csep_plain_call(&b->plan->sums, b->geometry);
+    if (p->desc.activation.kind != CSEP_LINEAR)
+        bytes = csep_scratch_of_rows(&sums, s->fresh, s->to);
+    const csep_geometry pixels = csep_pixels_of_rows(b, rows);
+    const csep_call product = csep_plain_call(back, &pixels);
+    if (back && b->needs_stage)
+        bytes = max64(bytes, csep_scratch_of_rows(&product, 0, rows));
+    return bytes;
+}
+
+/* The most that a strip wants for its convolutions and for a phase of x's gradient, and its rows;
+ * each strip may be the first of a part or follow another. */
+static int64_t most_scratch(const csep_backward_pass *b, int64_t *most_rows, int64_t *phase_numbers)
+{
     int64_t bytes = 0;
     *most_rows = *phase_numbers = 0;
-    for (int64_t i = 0; i < b->strips_of_image; i++) {
-        const csep_strip s = csep_find_strip(b, i, 0);
-        const int64_t rows = s.to - s.from;
-        *most_rows = max64(*most_rows, rows);
-        const csep_call sums = csep_plain_call(&b->plan->sums, b->geometry);
-        if (p->desc.activation.kind != CSEP_LINEAR)
-            bytes = max64(bytes, csep_scratch_of_rows(&sums, s.from, s.to));
-        const csep_geometry pixels = csep_pixels_of_rows(b, rows);
-        const csep_call product = csep_plain_call(back, &pixels);
-        if (back && b->needs_stage)
-            bytes = max64(bytes, csep_scratch_of_rows(&product, 0, rows));
+    for (int64_t i = 0; i < 2 * b->strips_of_image; i++) {
+        const csep_strip s = csep_find_strip(b, i / 2, i % 2);
         int64_t of_phases, numbers;
         csep_count_input_scratch(b, &s, &of_phases, &numbers);
-        bytes = max64(bytes, of_phases);
+        bytes = max64(bytes, max64(convolution_scratch(b, &s), of_phases));
+        *most_rows = max64(*most_rows, s.to - s.from);
         *phase_numbers = max64(*phase_numbers, numbers);
     }
     return bytes;

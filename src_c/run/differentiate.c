@@ -1,7 +1,10 @@
 #include "run/differentiate.h"
 
+#include <string.h>
+
 #include "plan/arith.h"
 #include "plan/schedule.h"
+#include "plan/sizes.h"
 #include "run/backward.h"
 #include "system/scratch.h"
 #include "system/thread_budget.h"
@@ -37,10 +40,40 @@ static csep_status run(csep_backward_pass *b, int threads)
     return CSEP_OK;
 }
 
+static void set_to_zero(void *array, int64_t count, int size)
+{
+    if (array)
+        memset(array, 0, (size_t)(count * size));
+}
+
+/* Sums over no images. */
+static void clear_gradients(const csep_plan *p, const csep_gradients *g)
+{
+    const csep_conv_desc *d = &p->desc;
+    const int size = p->kernels->size;
+    const int64_t own = d->shared_kernel ? d->channel_multiplier : p->depth;
+    set_to_zero(g->dw, d->kernel_h * d->kernel_w * own, size);
+    set_to_zero(g->dw_bias, p->depth, size);
+    set_to_zero(g->pw, p->depth * d->out_channels, size);
+    set_to_zero(g->w, p->depth * d->out_channels, size);
+    set_to_zero(g->bias, d->out_channels, size);
+}
+
 csep_status csep_run_backward(const csep_gradient_plan *plan, const csep_geometry *geometry,
                               const void *x, const void *residual, const void *dy,
                               const csep_gradients *gradients, int num_threads)
 {
+    const csep_plan *p = plan->forward;
+    if (geometry->input.batch == 0) {
+        clear_gradients(p, gradients);
+        return CSEP_OK;
+    }
+    /* What lies between the stages, or is gathered for the product, is never whole; that it could
+     * be addressed keeps everything below from overflowing. */
+    const int64_t between[] = {geometry->out_h, geometry->out_w,
+                               max64(p->depth, p->desc.out_channels)};
+    if (!csep_fits_memory(between, 3))
+        return CSEP_NO_MEMORY;
     csep_backward_pass b = {.plan = plan,
                             .geometry = geometry,
                             .x = x,

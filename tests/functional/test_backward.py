@@ -237,6 +237,10 @@ def tap_by_tap(dy, x, dw, pw, strides, pads):
         ((2, 150, 41, 8), 3, 130, 3, ((0, 3), (9, 0))),
         ((1, 90, 70, 64), 31, 32, 1, ((15, 15), (15, 15))),
         ((2, 260, 33, 24), 1, 40, 1, ((0, 0), (0, 0))),
+        # Fewer rows are fresh than a strip has, and are dealt to tiles that take more scratch.
+        ((4, 16, 11, 64), 3, 512, 1, ((1, 1), (1, 1))),
+        ((2, 28, 11, 128), 3, 512, 1, ((1, 1), (1, 1))),
+        ((1, 64, 11, 64), 5, 512, 1, ((2, 2), (2, 2))),
         ((9, 7, 7, 300), 3, 520, 1, ((1, 1), (1, 1))),  # the matrix apart, in blocks of columns
     ],
 )
@@ -342,6 +346,16 @@ def test_images_of_no_rows_have_padding_alone():
     assert g.x.shape == x.shape
     assert not g.w.any()
     np.testing.assert_allclose(g.bias, [176 * 1.0507009873554805] * 3)
+
+
+def test_no_images_of_large_sides():
+    """They take no memory and no time."""
+    x = np.empty((0, 1, 2**50, 1))
+    g = csep.separable_conv2d_backward(x, x, np.ones((1, 1, 1, 4096)), np.ones((4096, 1)))
+    assert not g.pw.any()
+    x = np.empty((0, 10**9, 1, 1))
+    g = csep.depthwise_conv2d_backward(x, x, np.ones((1, 1, 1, 1)), np.ones(1))
+    assert g.bias == [0]
 
 
 def test_no_images_have_sums_of_nothing():

@@ -50,6 +50,13 @@ CASES = {
         {"padding": "CAUSAL"},
         (2, 9, 4),
     ),
+    "conv 1d": (
+        csep.Conv1D,
+        csep.conv1d_backward,
+        {"w": draw(3, 2, 6), "bias": draw(6)},
+        {"padding": "CAUSAL", "groups": 2, "activation": "elu"},
+        (2, 9, 4),
+    ),
     "depthwise 1d": (
         csep.DepthwiseConv1D,
         csep.depthwise_conv1d_backward,
