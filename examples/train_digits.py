@@ -189,6 +189,10 @@ WAYS = {
 }
 
 
+# Epochs from which on the differences are there with any seed.
+ENOUGH = 12
+
+
 def digits():
     """Return scikit-learn's digits as 28x28 images of mean 0, and their labels, mixed."""
     from sklearn.datasets import load_digits
@@ -326,10 +330,13 @@ def main():
         spreads[name] = [spread_at_start(layer, initial, data) for initial in (glorot, normal)]
         cells += [f"{spread:.2f}" for spread in spreads[name]]
         print(f"| {' | '.join(cells)} | {seconds:.2f} |", flush=True)
-    explain(results, spreads)
     if options.picture:
         draw_picture(results, options.picture)
         print(f"\nwrote {options.picture}")
+    if options.mnist or options.epochs < ENOUGH:
+        print(f"\nWhat it shows is told of the digits, after {ENOUGH} epochs and more.")
+    else:
+        explain(results, spreads)
 
 
 if __name__ == "__main__":

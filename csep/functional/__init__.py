@@ -16,8 +16,8 @@ from .sequences import conv1d, depthwise_conv1d, separable_conv1d
 __all__ = [
     "Gradients",
     "conv1d",
-    "conv2d",
     "conv1d_backward",
+    "conv2d",
     "conv2d_backward",
     "depthwise_conv1d",
     "depthwise_conv1d_backward",

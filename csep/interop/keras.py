@@ -29,8 +29,8 @@ class SeparableConv2D(keras.layers.SeparableConv2D):
 
     Notes
     -----
-    Only images with channels last are computed by csep; those with channels first are left to
-    Keras.
+    Images with channels first, and those that csep does not know in PyTorch, as of the policy
+    ``mixed_bfloat16``, are left to Keras.
 
     Examples
     --------
@@ -40,7 +40,8 @@ class SeparableConv2D(keras.layers.SeparableConv2D):
 
     def call(self, inputs: Any) -> Any:
         """Convolve images."""
-        if self.data_format != "channels_last":
+        known = self.compute_dtype in ("float32", "float64", "float16")
+        if self.data_format != "channels_last" or not known:
             return super().call(inputs)
         x = keras.ops.convert_to_tensor(inputs).permute(0, 3, 1, 2)
         dw, pw = self.depthwise_kernel, self.pointwise_kernel

@@ -7,10 +7,9 @@ they lie, and results are like that.  Weights are csep's and Keras', ``(kh, kw, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from ..functional.backward import depthwise_conv2d_backward, separable_conv2d_backward
 from ..functional.images import depthwise_conv2d as _depthwise
@@ -25,20 +24,20 @@ except ImportError as error:  # pragma: no cover - depends on what is installed
 
 __all__ = ["SeparableConv2d", "depthwise_conv2d", "separable_conv2d"]
 
+_forward = torch.autograd.forward_ad
 _DTYPES = (torch.float32, torch.float64, torch.float16)
 _LAST = torch.channels_last
 # Multiply-adds from which on PyTorch's waiting threads are sent away first: half a millisecond's.
 _WORTH_RESTING = 2e7
 
 
-def _image(x: Any, name: str) -> Any:
+def _image(x: Any) -> Any:
     """Return a tensor's images as an NHWC array, without a copy where they lie like that."""
-    if x.dtype not in _DTYPES:
-        raise TypeError(f"{name}: expected float32, float64 or float16, got {x.dtype}")
     return x.detach().contiguous(memory_format=_LAST).permute(0, 2, 3, 1).numpy()
 
 
 def _array(weights: Any) -> Any:
+    """Return a tensor's weights as an array, None for None."""
     return None if weights is None else weights.detach().contiguous().numpy()
 
 
@@ -115,7 +114,7 @@ _SLIDE = "int[] stride, int[] padding, int[] dilation"
 def _separable_op(
     x, dw, pw, bias, depthwise_bias, stride, padding, dilation, depthwise_activation, activation
 ):
-    image = _image(x, "x")
+    image = _image(x)
     y = _empty_result(x, dw, pw.shape[-1], stride, padding, dilation)
     _separable(
         image, _array(dw), _array(pw), _array(bias), depthwise_bias=_array(depthwise_bias),
@@ -149,7 +148,7 @@ def _separable_backward_op(
     targets = _gradient_targets(named, wanted)
     out = _as_arrays(targets)
     separable_conv2d_backward(
-        _image(dy, "dy"), _image(x, "x"), _array(dw), _array(pw), _array(bias),
+        _image(dy), _image(x), _array(dw), _array(pw), _array(bias),
         depthwise_bias=_array(depthwise_bias), depthwise_activation=depthwise_activation,
         activation=activation, wrt=tuple(out), out=out,
         **_settings(dy, pw.shape[0], stride, padding, dilation),
@@ -175,7 +174,7 @@ def _separable_backward_fake(
 def _depthwise_op(x, dw, bias, stride, padding, dilation, activation):
     y = _empty_result(x, dw, x.shape[1] * dw.shape[3], stride, padding, dilation)
     _depthwise(
-        _image(x, "x"), _array(dw), _array(bias), activation=activation,
+        _image(x), _array(dw), _array(bias), activation=activation,
         shared_kernel=dw.shape[2] == 1 != x.shape[1],
         out=y.permute(0, 2, 3, 1).numpy(),
         **_settings(y, dw.shape[0] * dw.shape[1], stride, padding, dilation),
@@ -199,7 +198,7 @@ def _depthwise_backward_op(dy, x, dw, bias, stride, padding, dilation, activatio
     targets = _gradient_targets({"x": x, "dw": dw, "bias": bias}, wanted)
     out = _as_arrays(targets)
     depthwise_conv2d_backward(
-        _image(dy, "dy"), _image(x, "x"), _array(dw), _array(bias), activation=activation,
+        _image(dy), _image(x), _array(dw), _array(bias), activation=activation,
         shared_kernel=dw.shape[2] == 1 != x.shape[1], wrt=tuple(out), out=out,
         **_settings(dy, dw.shape[0] * dw.shape[1], stride, padding, dilation),
     )  # fmt: skip
@@ -237,12 +236,19 @@ _separable_op.register_autograd(_differentiate(_separable_backward_op, 5), setup
 _depthwise_op.register_autograd(_differentiate(_depthwise_backward_op, 3), setup_context=_keep(3))
 
 
+def _whole(value: Any, name: str, shown_value: Any) -> int:
+    """Return an int; no bool, no float."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{name}: expected an int or (vertical, horizontal), got {shown(shown_value)}")
+
+
 def _pair(value: Any, name: str, least: int = 1) -> tuple[int, int]:
     """Return a number or two as two."""
-    pair = (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise TypeError(f"{name}: expected an int or (vertical, horizontal), got {shown(value)}")
-    numbers = int(pair[0]), int(pair[1])
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        numbers = _whole(value[0], name, value), _whole(value[1], name, value)
+    else:
+        numbers = (_whole(value, name, value),) * 2
     if min(numbers) < least:
         raise ValueError(f"{name}: expected numbers from {least} on, got {shown(value)}")
     return numbers
@@ -269,14 +275,42 @@ def _pads(padding: Any, dw: Any, stride: Any, dilation: Any) -> list[int]:
 
 
 def _check_tensors(**arguments: Any) -> None:
-    """Say which argument is no tensor; those that end with _ may be None."""
-    for name, value in arguments.items():
-        if not (isinstance(value, torch.Tensor) or (value is None and name.endswith("_"))):
-            raise TypeError(f"{name.rstrip('_')}: expected a torch.Tensor, got {shown(value)}")
+    """Say which argument is no such tensor; those that end with _ may be None."""
+    for argument, value in arguments.items():
+        name = argument.rstrip("_")
+        if value is None and name != argument:
+            continue
+        if not isinstance(value, torch.Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, got {shown(value)}")
+        if value.dtype not in _DTYPES:
+            raise TypeError(f"{name}: expected float32, float64 or float16, got {value.dtype}")
+        if not torch.compiler.is_compiling() and _forward.unpack_dual(value).tangent is not None:
+            raise NotImplementedError(
+                f"{name}: expected a tensor without a tangent: csep differentiates backwards only, "
+                "not by torch.func.jvp or forward_ad"
+            )
     for name, ndim in (("x", 4), ("dw", 4), ("pw", 2)):
         if name in arguments and arguments[name].ndim != ndim:
             shape = tuple(arguments[name].shape)
             raise ValueError(f"{name}: expected {_AXES[name]}, got shape {shape}")
+    x, dw, pw = arguments["x"], arguments["dw"], arguments.get("pw")
+    if dw.shape[2] not in (1, x.shape[1]):
+        raise ValueError(
+            f"dw: expected (kh, kw, C, M) for {x.shape[1]} channels, or C of 1, got shape "
+            f"{tuple(dw.shape)}"
+        )
+    depth = x.shape[1] * dw.shape[3]
+    if pw is not None and pw.shape[0] != depth:
+        raise ValueError(
+            f"pw: expected {depth} rows, C * M of x and dw, got shape {tuple(pw.shape)}"
+        )
+
+
+def _check_activations(**names: Any) -> None:
+    """Say which of them is no name."""
+    for name, value in names.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name}: expected a name or None, got {shown(value)}")
 
 
 _AXES = {"x": "(N, C, H, W)", "dw": "(kh, kw, C, M)", "pw": "(C * M, CO)"}
@@ -316,7 +350,8 @@ def separable_conv2d(
     depthwise_bias : (C * M,) Tensor, optional
         Added to the depthwise result.
     depthwise_activation, activation : str, optional
-        Applied to the depthwise result and to the result, as in `csep.separable_conv2d`.
+        Applied to the depthwise result and to the result: names that `csep.separable_conv2d`
+        knows.
 
     Returns
     -------
@@ -333,7 +368,8 @@ def separable_conv2d(
     Notes
     -----
     A call uses at most ``torch.get_num_threads()`` threads.  It is a custom operator:
-    ``torch.compile`` and ``torch.export`` take it as it is.  It can be differentiated once.
+    ``torch.compile`` and ``torch.export`` take it as it is.  It can be differentiated once and
+    backwards: ``torch.func``'s transformations do not know it.
 
     Examples
     --------
@@ -349,6 +385,7 @@ def separable_conv2d(
             [20., 30., 30., 20.]])
     """
     _check_tensors(x=x, dw=dw, pw=pw, bias_=bias, depthwise_bias_=depthwise_bias)
+    _check_activations(depthwise_activation=depthwise_activation, activation=activation)
     stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
     pads = _pads(padding, dw, stride, dilation)
     return _separable_op(
@@ -400,6 +437,7 @@ def depthwise_conv2d(
             [64., 64.]])
     """
     _check_tensors(x=x, dw=dw, bias_=bias)
+    _check_activations(activation=activation)
     stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
     pads = _pads(padding, dw, stride, dilation)
     return _depthwise_op(x, dw, bias, stride, pads, dilation, activation)
@@ -420,6 +458,8 @@ class SeparableConv2d(torch.nn.Module):
         M, depthwise outputs of each channel.
     bias : bool
         Whether there is a bias, of the pointwise convolution.
+    depthwise_bias : bool
+        Whether there is one between the two, as ``torch.nn.Conv2d`` has by default.
 
     Attributes
     ----------
@@ -427,7 +467,6 @@ class SeparableConv2d(torch.nn.Module):
     pointwise : (C * M, CO) Parameter
     bias : (CO,) Parameter or None
     depthwise_bias : (C * M,) Parameter or None
-        Only `from_pair` makes one.
 
     Notes
     -----
@@ -454,6 +493,7 @@ class SeparableConv2d(torch.nn.Module):
         dilation: Any = 1,
         depth_multiplier: int = 1,
         bias: bool = True,
+        depthwise_bias: bool = False,
     ) -> None:
         super().__init__()
         kernel = _pair(kernel_size, "kernel_size")
@@ -464,7 +504,7 @@ class SeparableConv2d(torch.nn.Module):
         self.depthwise = torch.nn.Parameter(torch.empty(*kernel, in_channels, depth_multiplier))
         self.pointwise = torch.nn.Parameter(torch.empty(depth, out_channels))
         self.bias = torch.nn.Parameter(torch.empty(out_channels)) if bias else None
-        self.depthwise_bias: Any = None
+        self.depthwise_bias = torch.nn.Parameter(torch.empty(depth)) if depthwise_bias else None
         _pads(padding, self.depthwise, self.stride, self.dilation)  # says what is wrong with it
         self.reset_parameters()
 
@@ -473,10 +513,14 @@ class SeparableConv2d(torch.nn.Module):
         kh, kw, _, _ = self.depthwise.shape
         depth = self.pointwise.shape[0]
         with torch.no_grad():
-            self.depthwise.uniform_(-1, 1).div_(float(np.sqrt(kh * kw)))
-            self.pointwise.uniform_(-1, 1).div_(float(np.sqrt(depth)))
-            if self.bias is not None:
-                self.bias.uniform_(-1, 1).div_(float(np.sqrt(depth)))
+            for weights, terms in (
+                (self.depthwise, kh * kw),
+                (self.depthwise_bias, kh * kw),
+                (self.pointwise, depth),
+                (self.bias, depth),
+            ):
+                if weights is not None:
+                    weights.uniform_(-1, 1).div_(math.sqrt(terms))
 
     def forward(self, x: Any) -> Any:
         """Convolve x."""
@@ -491,7 +535,8 @@ class SeparableConv2d(torch.nn.Module):
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size=({kh}, {kw}), "
             f"stride={self.stride}, padding={self.padding!r}, dilation={self.dilation}, "
-            f"depth_multiplier={multiplier}, bias={self.bias is not None}"
+            f"depth_multiplier={multiplier}, bias={self.bias is not None}, "
+            f"depthwise_bias={self.depthwise_bias is not None}"
         )
 
     @classmethod
@@ -544,16 +589,19 @@ class SeparableConv2d(torch.nn.Module):
         module = cls(
             channels, pointwise.out_channels, depthwise.kernel_size, depthwise.stride,
             depthwise.padding, depthwise.dilation, depth // channels, pointwise.bias is not None,
-        ).to(depthwise.weight.dtype)  # fmt: skip
+            depthwise.bias is not None,
+        ).to(depthwise.weight.device, depthwise.weight.dtype)  # fmt: skip
         kh, kw = depthwise.kernel_size
-        with torch.no_grad():
-            taps = depthwise.weight.reshape(channels, -1, kh, kw).permute(2, 3, 0, 1)
-            module.depthwise.copy_(taps)
-            module.pointwise.copy_(pointwise.weight[:, :, 0, 0].T)
-            if pointwise.bias is not None:
-                module.bias.copy_(pointwise.bias)
-            if depthwise.bias is not None:
-                module.depthwise_bias = torch.nn.Parameter(depthwise.bias.detach().clone())
+        taps = depthwise.weight.reshape(channels, -1, kh, kw).permute(2, 3, 0, 1)
+        for own, given, values in (
+            (module.depthwise, depthwise.weight, taps),
+            (module.pointwise, pointwise.weight, pointwise.weight[:, :, 0, 0].T),
+            (module.bias, pointwise.bias, pointwise.bias),
+            (module.depthwise_bias, depthwise.bias, depthwise.bias),
+        ):
+            if own is not None:
+                own.data.copy_(values.detach())
+                own.requires_grad_(given.requires_grad)
         return module.train(depthwise.training)
 
     def to_pair(self) -> Any:

@@ -129,6 +129,12 @@ def test_a_pair_and_back(bias, padding):
     assert all(
         torch.equal(a, b) for a, b in zip(module.parameters(), again.parameters(), strict=True)
     )
+    frozen = SeparableConv2d.from_pair(first.requires_grad_(False), second)
+    assert not frozen.depthwise.requires_grad
+    first.requires_grad_(True)
+    copy = SeparableConv2d(6, 5, 3, stride, padding, 1, 2, bias, bias)
+    copy.load_state_dict(module.state_dict())
+    assert torch.equal(copy(x), module(x))
     module(x).sum().backward()
     second(first(x)).sum().backward()
     torch.testing.assert_close(
@@ -197,6 +203,16 @@ Conv2d = torch.nn.Conv2d
         (lambda: separable_conv2d(X, DW, PW[..., None]), ValueError, r"pw: expected \(C \* M"),
         (lambda: separable_conv2d(X, DW, PW.T), ValueError, "pw: expected 4 rows"),
         (lambda: separable_conv2d(X, DW.double(), PW), TypeError, "pw: expected float64"),
+        (lambda: separable_conv2d(X.bfloat16(), DW, PW), TypeError, "x: expected float32"),
+        (lambda: separable_conv2d(X, DW.bfloat16(), PW), TypeError, "dw: expected float32"),
+        (lambda: separable_conv2d(X, DW[:, :, :3], PW), ValueError, "dw: expected"),
+        (lambda: separable_conv2d(X, DW, PW, stride=(1.5, True)), TypeError, "stride: expected"),
+        (lambda: separable_conv2d(X, DW, PW, activation=("elu", 1.0)), TypeError, "activation"),
+        (
+            lambda: torch.func.jvp(lambda x: separable_conv2d(x, DW, PW), (X,), (X,)),
+            NotImplementedError,
+            "backwards only",
+        ),
         (lambda: separable_conv2d(X, DW, PW, dilation=9), ValueError, "dw: expected a kernel that"),
         (lambda: separable_conv2d(X, DW, PW, stride="2"), TypeError, "stride: expected an int or"),
         (
