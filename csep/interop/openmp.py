@@ -5,16 +5,24 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 _LIBRARY = re.compile(r"/(?:libgomp|libomp|libiomp5)\b[^/]*$")
 _SOFT = 1  # omp_pause_soft: the threads go, settings stay
 
 
-@cache
+_found: list[list[Callable[[int], int]]] = []  # once they have been looked for
+
+
 def _pauses() -> list[Callable[[int], int]]:
     """Return omp_pause_resource_all of every OpenMP library that is loaded."""
+    if not _found:
+        _found.append(_look())
+    return _found[0]
+
+
+def _look() -> list[Callable[[int], int]]:
+    """Look for them."""
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:
