@@ -29,6 +29,7 @@ def test_memory_and_undefined_behaviour(tmp_path):
     assert re.search(r"generic: 1000 jobs of each kernel, \d of them depthwise, 0 failures", out)
     assert "generic: 500 geometries, 0 failures" in out
     assert re.search(r"generic: \d+ networks, \d\d+ chains, 0 failures", out)
+    assert "generic: 100 backward passes, 0 failures" in out
     assert "generic: 8 ways to allocate, 0 failures" in out
 
 
