@@ -156,6 +156,15 @@ def check(results, expected, what, tolerance=1e-4):
     return worst
 
 
+def compare(times):
+    """Return the medians, and those of the ratio to csep in the same turn, by name."""
+    mine = np.array(times["csep"])
+    return {
+        "median": {name: float(np.median(t)) for name, t in times.items()},
+        "ratio": {name: float(np.median(np.array(t) / mine)) for name, t in times.items()},
+    }
+
+
 def take_turns(runners, threads, seconds):
     """Return the times of all runners, which take turns; each turn's first call is not timed."""
     times = {name: [] for name in runners}

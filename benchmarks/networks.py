@@ -47,13 +47,12 @@ def measure(name, threads, batch, seconds):
     error = network_peers.check(ours(), expected, "csep", TOLERANCE)
     runners = {"csep": ours} | network_peers.peers(model, inputs, threads)
     times = network_peers.take_turns(runners, threads, seconds)
-    mine = np.array(times["csep"])
+    found = network_peers.compare(times)
     macs = network.macs([x.shape for x in inputs])
     return {
         "error": error,
-        "median": {n: float(np.median(t)) for n, t in times.items()},
-        "ratio": {n: float(np.median(np.array(t) / mine)) for n, t in times.items()},
-        "gflops": 2 * macs / float(np.median(mine)) / 1e9,
+        **found,
+        "gflops": 2 * macs / found["median"]["csep"] / 1e9,
         "peak": measure_peak() * threads / 1e9,
     }
 

@@ -19,7 +19,7 @@ import numpy as np
 import pictures
 import training_peers
 from machine import file_name
-from network_peers import check, take_turns
+from network_peers import check, compare, take_turns
 from workload import rows
 
 HERE = Path(__file__).parent
@@ -57,15 +57,14 @@ def measure(row, threads, seconds):
     steps, backward = runners_of(row, threads)
     times = take_turns({**steps, "backward": backward}, threads, seconds)
     peak = measure_peak() * threads
-    mine = np.array(times["csep"])
     back = float(np.median(times.pop("backward")))
+    found = compare(times)
     return {
         "name": row.name,
-        "median": {name: float(np.median(t)) for name, t in times.items()},
-        "ratio": {name: float(np.median(np.array(t) / mine)) for name, t in times.items()},
+        **found,
         "backward": back,
         # Each multiply-add of the forward pass has two in the backward pass.
-        "share": 3 * row.flops / float(np.median(mine)) / peak,
+        "share": 3 * row.flops / found["median"]["csep"] / peak,
         "backward_share": 2 * row.flops / back / peak,
     }
 

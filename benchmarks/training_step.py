@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import file_name
-from network_peers import take_turns
+from network_peers import compare, take_turns
 
 # Strides and filters of MobileNetV1's separable layers.
 LAYERS = [(1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *[(1, 512)] * 5]
@@ -106,12 +106,7 @@ def measure(options):
     }
     first = {name: step() for name, step in steps.items()}
     assert np.ptp(list(first.values())) < 1e-3, first
-    times = take_turns(steps, threads, options.seconds)
-    mine = np.array(times["csep"])
-    return {
-        "median": {name: float(np.median(t)) for name, t in times.items()},
-        "ratio": {name: float(np.median(np.array(t) / mine)) for name, t in times.items()},
-    }
+    return compare(take_turns(steps, threads, options.seconds))
 
 
 def main():

@@ -274,6 +274,12 @@ def _pads(padding: Any, dw: Any, stride: Any, dilation: Any) -> list[int]:
     return [vertical, vertical, horizontal, horizontal]
 
 
+def _slide(dw: Any, stride: Any, padding: Any, dilation: Any) -> tuple[Any, list[int], Any]:
+    """Return stride, padding and dilation as the operators take them."""
+    stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
+    return stride, _pads(padding, dw, stride, dilation), dilation
+
+
 def _check_tensors(**arguments: Any) -> None:
     """Say which argument is no such tensor; those that end with _ may be None."""
     for argument, value in arguments.items():
@@ -386,11 +392,8 @@ def separable_conv2d(
     """
     _check_tensors(x=x, dw=dw, pw=pw, bias_=bias, depthwise_bias_=depthwise_bias)
     _check_activations(depthwise_activation=depthwise_activation, activation=activation)
-    stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
-    pads = _pads(padding, dw, stride, dilation)
-    return _separable_op(
-        x, dw, pw, bias, depthwise_bias, stride, pads, dilation, depthwise_activation, activation
-    )
+    slide = _slide(dw, stride, padding, dilation)
+    return _separable_op(x, dw, pw, bias, depthwise_bias, *slide, depthwise_activation, activation)
 
 
 def depthwise_conv2d(
@@ -438,9 +441,7 @@ def depthwise_conv2d(
     """
     _check_tensors(x=x, dw=dw, bias_=bias)
     _check_activations(activation=activation)
-    stride, dilation = _pair(stride, "stride"), _pair(dilation, "dilation")
-    pads = _pads(padding, dw, stride, dilation)
-    return _depthwise_op(x, dw, bias, stride, pads, dilation, activation)
+    return _depthwise_op(x, dw, bias, *_slide(dw, stride, padding, dilation), activation)
 
 
 class SeparableConv2d(torch.nn.Module):

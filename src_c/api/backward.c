@@ -56,11 +56,7 @@ csep_status csep_gradient_plan_create(csep_gradient_plan **plan, const csep_conv
     if (!plan)
         return CSEP_BAD_ARGUMENT;
     *plan = NULL;
-    if (!desc)
-        return CSEP_BAD_ARGUMENT;
-    csep_status status = csep_check_desc(desc);
-    if (status == CSEP_OK)
-        status = csep_check_weights(desc, weights);
+    const csep_status status = csep_check_layer(desc, weights);
     if (status != CSEP_OK)
         return status;
     csep_gradient_plan *made = malloc(sizeof *made);

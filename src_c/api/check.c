@@ -1,5 +1,7 @@
 #include "api/check.h"
 
+#include "plan/sizes.h"
+
 #include "plan/pack.h"
 
 csep_status csep_check_weights(const csep_conv_desc *desc, const csep_weights *weights)
@@ -11,4 +13,12 @@ csep_status csep_check_weights(const csep_conv_desc *desc, const csep_weights *w
          !weights->dw_slopes))
         return CSEP_BAD_ARGUMENT;
     return csep_init();
+}
+
+csep_status csep_check_layer(const csep_conv_desc *desc, const csep_weights *weights)
+{
+    if (!desc)
+        return CSEP_BAD_ARGUMENT;
+    const csep_status status = csep_check_desc(desc);
+    return status == CSEP_OK ? csep_check_weights(desc, weights) : status;
 }

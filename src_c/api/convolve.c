@@ -55,11 +55,7 @@ csep_status csep_plan_create(csep_plan **plan, const csep_conv_desc *desc,
     if (!plan)
         return CSEP_BAD_ARGUMENT;
     *plan = NULL;
-    if (!desc)
-        return CSEP_BAD_ARGUMENT;
-    csep_status status = csep_check_desc(desc);
-    if (status == CSEP_OK)
-        status = csep_check_weights(desc, weights);
+    const csep_status status = csep_check_layer(desc, weights);
     if (status != CSEP_OK)
         return status;
     *plan = csep_build_plan(desc, weights);

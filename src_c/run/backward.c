@@ -80,7 +80,7 @@ static int is_apart(const csep_backward_pass *b)
     const csep_gradient_sum *matrix = &b->sum[CSEP_SUM_MATRIX];
     const int64_t rows = b->geometry->out_h / b->strips_of_image;
     const int few_pixels = 2 * rows * b->geometry->out_w < csep_gradient_pixels(b);
-    return matrix->to && b->strips && p->groups == 1 && p->desc.activation.kind == CSEP_LINEAR &&
+    return matrix->to && p->groups == 1 && p->desc.activation.kind == CSEP_LINEAR &&
            (few_pixels || parts_worth(b, matrix->count) < FEW_PARTS);
 }
 
@@ -90,23 +90,22 @@ static void lay_out_sums(csep_backward_pass *b)
     const csep_plan *p = b->plan->forward;
     csep_gradient_sum *matrix = &b->sum[CSEP_SUM_MATRIX];
     int64_t at = 0;
-    b->matrix_apart = is_apart(b);
-    b->column_blocks = b->matrix_apart ? ceil_div(p->group_columns, BLOCK_COLUMNS) : 0;
+    const int apart = is_apart(b);
+    b->column_blocks = apart ? ceil_div(p->group_columns, BLOCK_COLUMNS) : 0;
     for (csep_gradient_sum *s = b->sum; s < b->sum + CSEP_GRADIENT_SUMS; s++) {
-        if (!s->to || (s == matrix && b->matrix_apart))
+        if (!s->to || (s == matrix && apart))
             continue;
         s->at = at;
         at += round_up(s->count, p->kernels->vl);
     }
     b->part_elements = round_up(at, 64);
-    /* One where there are no images: its sums are 0. */
-    b->parts = max64(min64(b->strips, at ? parts_worth(b, at) : MOST_PARTS), 1);
+    b->parts = min64(b->strips, at ? parts_worth(b, at) : MOST_PARTS);
     for (csep_gradient_sum *s = b->sum; s < b->sum + CSEP_GRADIENT_SUMS; s++) {
         s->parts = b->parts;
         s->step = b->part_elements;
     }
     at = b->part_elements * b->parts;
-    if (b->matrix_apart) {
+    if (apart) {
         const int64_t rows = b->geometry->input.batch * b->geometry->out_h;
         matrix->parts = min64(parts_worth(b, matrix->count), rows);
         matrix->at = at;
@@ -141,11 +140,13 @@ static int64_t most_scratch(const csep_backward_pass *b, int64_t *most_rows, int
 {
     int64_t bytes = 0;
     *most_rows = *phase_numbers = 0;
-    for (int64_t i = 0; i < 2 * b->strips_of_image; i++) {
-        const csep_strip s = csep_find_strip(b, i / 2, i % 2);
+    for (int64_t i = 0; i < b->strips_of_image; i++) {
+        const csep_strip s = csep_find_strip(b, i, 0), following = csep_find_strip(b, i, 1);
         int64_t of_phases, numbers;
         csep_count_input_scratch(b, &s, &of_phases, &numbers);
-        bytes = max64(bytes, max64(convolution_scratch(b, &s), of_phases));
+        bytes = max64(bytes, of_phases);
+        bytes = max64(bytes, convolution_scratch(b, &s));
+        bytes = max64(bytes, convolution_scratch(b, &following));
         *most_rows = max64(*most_rows, s.to - s.from);
         *phase_numbers = max64(*phase_numbers, numbers);
     }
@@ -262,13 +263,17 @@ static void fold_tap(void *context, int64_t tap, int thread)
                     own, at_mut(s->to, tap * own, size));
 }
 
+int64_t csep_backward_jobs(const csep_backward_pass *b)
+{
+    return b->parts + b->column_blocks * b->sum[CSEP_SUM_MATRIX].parts;
+}
+
 int csep_backward_tasks(csep_backward_pass *b, csep_task *tasks)
 {
     const csep_conv_desc *d = &b->plan->forward->desc;
     int64_t jobs = 0;
     int count = 0;
-    const int64_t apart = b->matrix_apart ? b->sum[CSEP_SUM_MATRIX].parts * b->column_blocks : 0;
-    tasks[count++] = (csep_task){b->parts + apart, run_part, b};
+    tasks[count++] = (csep_task){csep_backward_jobs(b), run_part, b};
     for (int i = 0; i < CSEP_GRADIENT_SUMS; i++)
         jobs += jobs_of(&b->sum[i]);
     tasks[count++] = (csep_task){jobs, add_parts, b};

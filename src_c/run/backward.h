@@ -16,6 +16,9 @@ enum { CSEP_BACKWARD_TASKS = 3 };
 /* Fills in what follows from what was given; sums and scratch are then the caller's to provide. */
 void csep_prepare_backward(csep_backward_pass *backward);
 
+/* Jobs of the first task, which does nearly all there is to do. */
+int64_t csep_backward_jobs(const csep_backward_pass *backward);
+
 /* Fills in CSEP_BACKWARD_TASKS tasks at most; returns how many. */
 int csep_backward_tasks(csep_backward_pass *backward, csep_task *tasks);
 

@@ -5,8 +5,8 @@
 #include "plan/arith.h"
 #include "run/rows.h"
 
-/* One phase's pixels: those at first, first + stride, ..., `count` of them along each side, and the
- * convolution that computes them. */
+/* One phase's pixels, from the first row and column on as far apart as the stride says, and the
+ * sizes of the convolution that computes them. */
 typedef struct phase_pixels {
     int64_t first_row, first_column;
     csep_geometry geometry;

@@ -28,8 +28,8 @@ typedef struct csep_backward_pass {
     int64_t strips_of_image, strips, parts;
     csep_gradient_sum sum[CSEP_GRADIENT_SUMS];
     int64_t part_elements; /* of a part of strips, whose sums lie side by side */
-    /* 1: the matrix's gradient has jobs of its own, for some rows of the batch and columns. */
-    int matrix_apart;
+    /* Not 0: the matrix's gradient has jobs of its own, for each of its parts, which are rows of
+     * the batch, and each of so many blocks of columns. */
     int64_t column_blocks;
     char *sums;
     int64_t sums_bytes;

@@ -85,6 +85,27 @@ static void keep_rows(const csep_backward_pass *b, int64_t index, const csep_str
     memmove(rows, at(rows, skipped * row, size), (size_t)((s->fresh - s->from) * row * size));
 }
 
+/* ds, pixels side by side: dy times the derivative of an activation at its sums; ds may be either.
+ */
+static void multiply_slopes(const csep_kernels *kernels, csep_activation activation,
+                            const void *slopes, int64_t pixels, int64_t channels, const void *sums,
+                            const void *dy, void *ds)
+{
+    const csep_activation_gradient_job job = {
+        .pixels = pixels,
+        .channels = channels,
+        .sum = sums,
+        .dy = dy,
+        .ds = ds,
+        .sum_step = channels,
+        .dy_step = channels,
+        .ds_step = channels,
+        .activation = activation,
+        .slopes = slopes,
+    };
+    kernels->activation_gradient(&job);
+}
+
 /* The gradient of the sums before the last activation, rows from .. to of the strip. */
 static const void *find_ds(const csep_backward_pass *b, int64_t index, const csep_strip *s,
                            char *scratch)
@@ -106,20 +127,10 @@ static const void *find_ds(const csep_backward_pass *b, int64_t index, const cse
     csep_call rows = csep_arrays_of_rows(&whole, s->image, s->fresh);
     rows.y = fresh;
     csep_run_rows(&whole, s->fresh, s->to, 0, rows, scratch + b->tile_at);
-    const int64_t co = p->desc.out_channels;
-    const csep_activation_gradient_job job = {
-        .pixels = (s->to - s->fresh) * g->out_w,
-        .channels = co,
-        .sum = fresh,
-        .dy = at(b->dy, (image + s->fresh) * out_row(b), size),
-        .ds = fresh,
-        .sum_step = co,
-        .dy_step = co,
-        .ds_step = co,
-        .activation = p->desc.activation,
-        .slopes = p->desc.kind == CSEP_DEPTHWISE ? p->dw_slopes : p->slopes,
-    };
-    p->kernels->activation_gradient(&job);
+    const void *slopes = p->desc.kind == CSEP_DEPTHWISE ? p->dw_slopes : p->slopes;
+    const void *dy = at(b->dy, (image + s->fresh) * out_row(b), size);
+    multiply_slopes(p->kernels, p->desc.activation, slopes, (s->to - s->fresh) * g->out_w,
+                    p->desc.out_channels, fresh, dy, fresh);
     return ds;
 }
 
@@ -162,11 +173,9 @@ static csep_ahead after_product(const csep_backward_pass *b, int64_t index, cons
     const csep_gradient_sum *sum = b->sum;
     if (!sum[CSEP_SUM_DW].to && !sum[CSEP_SUM_MATRIX].to)
         return next_gradients(b, index);
-    const csep_call c = {.plan = p, .geometry = b->geometry};
-    const int64_t image = s->image * b->geometry->out_h,
-                  row = b->geometry->input.width * p->desc.in_channels;
-    if (s->row == s->row_end)
-        return (csep_ahead){NULL, 0};
+    const csep_call c = csep_plain_call(p, b->geometry);
+    const int64_t image = s->image * b->geometry->out_h;
+    const int64_t row = b->geometry->input.width * p->desc.in_channels;
     const int64_t first = csep_first_input_row(&c, image + s->row);
     const int64_t rows = csep_end_input_row(&c, image + s->row_end - 1) - first;
     return (csep_ahead){at(b->x, first * row, p->kernels->size), max64(rows, 0) * row};
@@ -194,19 +203,8 @@ static const void *find_du(const csep_backward_pass *b, int64_t index, const cse
     if (p->desc.depthwise_activation.kind == CSEP_LINEAR)
         return du;
     find_stage_sums(b, s, scratch);
-    const csep_activation_gradient_job job = {
-        .pixels = rows * g.out_w,
-        .channels = p->depth,
-        .sum = scratch + b->between_at,
-        .dy = fresh,
-        .ds = fresh,
-        .sum_step = p->depth,
-        .dy_step = p->depth,
-        .ds_step = p->depth,
-        .activation = p->desc.depthwise_activation,
-        .slopes = p->dw_slopes,
-    };
-    p->kernels->activation_gradient(&job);
+    multiply_slopes(p->kernels, p->desc.depthwise_activation, p->dw_slopes, rows * g.out_w,
+                    p->depth, scratch + b->between_at, fresh, fresh);
     return du;
 }
 

@@ -109,7 +109,7 @@ static void add_tile(const csep_backward_pass *b, const csep_tile *t, const colu
     kernels->pointwise(&job);
 }
 
-/* Rows row .. end - 1 of the batch; dy's gradient begins with the first. */
+/* Rows row .. end - 1 of the batch; ds begins with the first of them. */
 static void add_rows(const csep_backward_pass *b, int64_t row, int64_t end, const column_range *n,
                      const void *ds, void *sums, int continues, char *scratch)
 {
@@ -211,6 +211,6 @@ void csep_add_weight_gradients(const csep_backward_pass *b, const csep_strip *s,
         add_columns(b, s, du, p->depth, at_mut(sums, sum[CSEP_SUM_DW_BIAS].at, size), scratch);
     if (sum[CSEP_SUM_DW].to)
         add_taps(b, s, du, at_mut(sums, sum[CSEP_SUM_DW].at, size));
-    if (sum[CSEP_SUM_MATRIX].to && !b->matrix_apart)
+    if (sum[CSEP_SUM_MATRIX].to && !b->column_blocks)
         add_matrix(b, s, ds, at_mut(sums, sum[CSEP_SUM_MATRIX].at, size), scratch);
 }

@@ -71,7 +71,7 @@ csep_status csep_run_backward(const csep_gradient_plan *plan, const csep_geometr
     /* What lies between the stages, or is gathered for the product, is never whole; that it could
      * be addressed keeps everything below from overflowing. */
     const int64_t between[] = {geometry->out_h, geometry->out_w,
-                               max64(p->depth, p->desc.out_channels)};
+                               max64(p->depth * p->groups, p->desc.out_channels)};
     if (!csep_fits_memory(between, 3))
         return CSEP_NO_MEMORY;
     csep_backward_pass b = {.plan = plan,
@@ -81,8 +81,7 @@ csep_status csep_run_backward(const csep_gradient_plan *plan, const csep_geometr
                             .dy = dy,
                             .gradients = *gradients};
     csep_prepare_backward(&b);
-    const int64_t jobs = b.parts + b.column_blocks * b.sum[CSEP_SUM_MATRIX].parts;
-    const int most = (int)min64(num_threads, jobs);
+    const int most = (int)min64(num_threads, csep_backward_jobs(&b));
     const int worth = csep_calls_follow() ? most : csep_threads_worth_waking(work_of(&b), most);
     const int threads = csep_budget_take(worth, num_threads);
     const csep_status status = run(&b, threads);

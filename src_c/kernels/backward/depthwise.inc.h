@@ -1,11 +1,10 @@
-/* Gradients of the depthwise stage: of its weights, and of its input where no forward kernel can
- * compute it. */
+/* Gradients of the depthwise stage: of its weights; of its input, what a forward kernel leaves to
+ * do. */
 #ifndef CSEP_KERNELS_BACKWARD_DEPTHWISE_H
 #define CSEP_KERNELS_BACKWARD_DEPTHWISE_H
 
 #include "isa/vocabulary.h"
 #include "kernels/contract.h"
-#include "kernels/shared/block.inc.h"
 
 /* Kernel rows and taps whose sums are in registers at once. */
 enum { ROWS_AT_ONCE = 3, TAPS_AT_ONCE = 5 };
